@@ -1,0 +1,91 @@
+"""Every Redis key of Salo, by function, so that a search for a key finds all who use it.
+
+Database 0 is the platform's; each bot has a logical database of its own, whose number is in its description.
+"""
+
+from __future__ import annotations
+
+PLATFORM_DB = 0
+
+# Database 0.
+BOTS = "bots"  # hash: bot name -> description without secrets (JSON)
+BOTS_VERSION = "bots:version"  # grows with every change of a bot or of its config
+NEXT_BOT_ID = "next:bot_id"
+BASES = "bases"  # hash: base name -> description (JSON)
+DEAD = "dead"  # stream of dead letters
+AUDIT = "audit"  # stream of changing commands
+LEADER = "leader"
+
+# Pub/sub channels.
+WAKE_PREFIX = "wake:"
+BOTS_CHANGED = "changed:bots"
+
+
+def wake(bot: str) -> str:
+    """Channel: something was accepted for this bot."""
+    return WAKE_PREFIX + bot
+
+
+def inbox(bot: str) -> str:
+    """Stream: accepted and not yet settled events."""
+    return f"inbox:{bot}"
+
+
+def state(bot: str) -> str:
+    """Hash: inbox entry -> ``attempts:due_ms``."""
+    return f"state:{bot}"
+
+
+def lease(bot: str) -> str:
+    """String PX: who runs this lane, as ``host:token``."""
+    return f"lease:{bot}"
+
+
+def journal_lease(base: str) -> str:
+    """String PX: who drains this base's journal."""
+    return f"lease:journal:{base}"
+
+
+def seen_event(group_id: int, event_id: str) -> str:
+    """String EX: this event was accepted."""
+    return f"seen:{group_id}:e:{event_id}"
+
+
+def seen_message(group_id: int, peer_id: int, cmid: int) -> str:
+    """String EX: this message was accepted, whatever its event was called."""
+    return f"seen:{group_id}:m:{peer_id}:{cmid}"
+
+
+def reply_mark(group_id: int, entry: str) -> str:
+    """Hash: what is being sent for an event; deleted when it is settled."""
+    return f"reply:{group_id}:{entry}"
+
+
+def journal(base: str) -> str:
+    """Stream: what MariaDB is still to be told."""
+    return f"journal:{base}"
+
+
+def delta(base: str) -> str:
+    """Stream: changes of answers, for every worker's phrase book."""
+    return f"delta:{base}"
+
+
+def person(base: str, network: str, account: int | str) -> str:
+    """Hash EX: status and names of a person."""
+    return f"person:{base}:{network}:{account}"
+
+
+def host(host_id: str) -> str:
+    """Hash PX: a platform's heartbeat."""
+    return f"host:{host_id}"
+
+
+# A bot's own database.
+CONFIG = "config"  # hash: the bot's settings, versioned; token, secret and code sealed
+RATE = "rate"  # the token's limiter
+
+
+def peer(peer_id: int) -> str:
+    """Hash: short-lived data of a conversation."""
+    return f"peer:{peer_id}"

@@ -1,0 +1,1 @@
+"""What happens to one message: addressing, matching, answers, commands, VK. Imports ``db`` only."""

@@ -1,0 +1,1 @@
+"""The operator's face. Knows the platform through the control socket only."""

@@ -1,0 +1,1 @@
+"""The platform: front door, supervisor, callback servers, dispatcher, journal, control, emulator."""

@@ -1,0 +1,50 @@
+"""Fixtures that every room's tests share: one real Redis and one real MariaDB a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.services import MariaService, RedisService, start_maria, start_redis
+
+
+@pytest.fixture(scope="session")
+def redis_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisService]:
+    """A real Redis for the whole session; ``clean_redis`` empties it for one test."""
+    service = start_redis(tmp_path_factory.mktemp("redis"))
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def clean_redis(redis_service: RedisService) -> redis.Redis:
+    """A client of database 0, all databases empty. Binary answers, RESP3 shapes."""
+    client = redis_service.client()
+    client.flushall()
+    return client
+
+
+@pytest.fixture(scope="session")
+def maria_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaService]:
+    """A real MariaDB for the whole session; tests create bases of their own names."""
+    service = start_maria(tmp_path_factory.mktemp("maria"))
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def storage_settings(redis_service: RedisService, maria_service: MariaService, tmp_path: Path) -> Path:
+    """A ``salo.toml`` that names the session's Redis and MariaDB as external storage."""
+    from tests.services import PASSWORD
+
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    config = tmp_path / "salo.toml"
+    config.write_text(
+        f'[storage]\nredis = "{redis_service.url}"\nredis_password_file = "{password}"\n'
+        f'mariadb = "{maria_service.url}"\nmariadb_password_file = "{password}"\n'
+    )
+    return config

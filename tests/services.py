@@ -1,0 +1,163 @@
+"""Real Redis and MariaDB for the tests: private, on unix sockets, each in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+import redis
+
+PASSWORD = "test-password"
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 5.0, step_s: float = 0.01) -> None:
+    """Return as soon as ``condition`` holds; fail the test after ``timeout_s``."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout_s} s: {getattr(condition, '__doc__', None) or condition}")
+        time.sleep(step_s)
+
+
+@dataclass
+class RedisService:
+    """A running redis-server: ``url`` is what ``[storage] redis`` takes."""
+
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def client(self, db: int = 0) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), password=PASSWORD, db=db, legacy_responses=False)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def start_redis(directory: Path) -> RedisService:
+    directory.mkdir(parents=True, exist_ok=True)
+    program = shutil.which("redis-server") or "/usr/bin/redis-check-rdb"
+    options = (
+        f"port 0\nunixsocket redis.sock\nunixsocketperm 700\nrequirepass {PASSWORD}\ndatabases 1024\n"
+        'appendonly yes\nappendfsync always\nsave ""\nmaxmemory-policy noeviction\n'
+    )
+    process = subprocess.Popen(
+        ["redis-server", "-"],
+        executable=program,
+        cwd=directory,
+        stdin=subprocess.PIPE,
+        stdout=(directory / "redis.log").open("ab"),
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdin is not None
+    process.stdin.write(options.encode())
+    process.stdin.close()
+    service = RedisService(directory, process)
+
+    def answers() -> bool:
+        try:
+            return bool(service.client().ping())
+        except redis.RedisError:
+            return False
+
+    wait_until(answers)
+    return service
+
+
+@dataclass
+class MariaService:
+    """A running mariadbd with a ``salo`` user that may do everything."""
+
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "maria.sock"
+
+    @property
+    def url(self) -> str:
+        return f"mysql://salo@/?socket={self.socket}"
+
+    def connect(self) -> pymysql.Connection:
+        return pymysql.connect(unix_socket=str(self.socket), user="salo", password=PASSWORD, charset="utf8mb4")
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+_SHARE = Path("/usr/share/mysql")
+_FLAGS = [
+    "--no-defaults",
+    "--basedir=/usr",
+    "--skip-networking",
+    "--innodb-buffer-pool-size=64M",
+    "--innodb-log-file-size=16M",
+    "--aria-pagecache-buffer-size=8M",
+    "--key-buffer-size=1M",
+    "--performance-schema=OFF",
+    "--character-set-server=utf8mb4",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+]
+
+
+def start_maria(directory: Path, template: Path | None = None) -> MariaService:
+    """Start mariadbd on a fresh data directory, or on a copy of ``template`` (a stopped one's)."""
+    directory.mkdir(parents=True, exist_ok=True)
+    data = directory / "data"
+    flags = [*_FLAGS, f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
+    if template is not None:
+        shutil.copytree(template, data)
+    elif not data.exists():
+        data.mkdir()
+        sql = ["create database mysql;\nuse mysql;\nset @auth_root_socket=NULL;"]
+        for name in ("mysql_system_tables", "mysql_performance_tables", "mysql_system_tables_data"):
+            sql.append((_SHARE / f"{name}.sql").read_text())
+        sql.append(
+            "delete from global_priv where User in ('root','');\n"
+            "flush privileges;\n"
+            f"create user salo@localhost identified by '{PASSWORD}';\n"
+            "grant all on *.* to salo@localhost with grant option;\n"
+        )
+        subprocess.run(
+            ["mariadbd", *flags, "--bootstrap"],
+            input="\n".join(sql).encode(),
+            cwd=directory,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+    process = subprocess.Popen(
+        ["mariadbd", *flags, "--socket=" + str(directory / "maria.sock")],
+        cwd=directory,
+        stdout=(directory / "maria.log").open("ab"),
+        stderr=subprocess.STDOUT,
+    )
+    service = MariaService(directory, process)
+
+    def answers() -> bool:
+        assert process.poll() is None, (directory / "maria.log").read_text()[-2000:]
+        try:
+            service.connect().close()
+        except pymysql.Error:
+            return False
+        return True
+
+    wait_until(answers, timeout_s=30)
+    return service
