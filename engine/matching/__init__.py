@@ -1,0 +1,1 @@
+"""From a phrase to its answer: normalise, look up, compare."""
