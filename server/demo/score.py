@@ -1,0 +1,133 @@
+"""Judges a demo from outside: what people said, what VK showed, what the bases remember. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PARTS_MAX = 8  # parts of one reply that are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a simulated person. ``kind``: known, typo, unknown, command, or aside (not meant for the bot)."""
+
+    event_id: str
+    group_id: int
+    peer_id: int
+    cmid: int
+    kind: str
+    at_ms: float
+
+    @property
+    def is_addressed(self) -> bool:
+        return self.kind != "aside"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One message of a bot as VK shows it."""
+
+    group_id: int
+    peer_id: int
+    random_id: int
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a demo came to. ``lost``, ``duplicated`` and ``out_of_order`` are 0 in a platform that keeps its word."""
+
+    events: int
+    replies: int
+    unsolved: int
+    commands: int
+    lost: int
+    duplicated: int
+    out_of_order: int
+    latency_p50_ms: float | None
+    latency_p99_ms: float | None
+
+    @property
+    def is_clean(self) -> bool:
+        return self.events > 0 and self.replies > 0 and not (self.lost or self.duplicated or self.out_of_order)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that ``salo demo --headless --json`` prints as its last line."""
+        return {
+            "events": self.events,
+            "replies": self.replies,
+            "unsolved": self.unsolved,
+            "commands": self.commands,
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "out_of_order": self.out_of_order,
+            "latency_ms": {"p50": self.latency_p50_ms, "p99": self.latency_p99_ms},
+        }
+
+
+RandomId = Callable[[int, int, int, int], int]  # group, peer, conversation message, part
+
+
+def summarise(
+    said: Sequence[Said], shown: Iterable[Shown], remembered: Mapping[str, Sequence[str]], random_id: RandomId
+) -> Summary:
+    """Return the summary of a finished demo.
+
+    ``remembered`` is ``{event_id: [text of the reply, "" for silence, …]}`` from the history tables, one item a row;
+    ``random_id`` derives what the engine must have sent for a part of a reply, which links each shown message to
+    the message it answers. An addressed message is lost when history has nothing of it, or has a reply that VK
+    never showed; it is duplicated when VK shows a part twice or history has two rows.
+    """
+    sources = {
+        (event.group_id, event.peer_id, random_id(event.group_id, event.peer_id, event.cmid, part)): (event, part)
+        for event in said
+        for part in range(PARTS_MAX)
+    }
+    parts: Counter[tuple[str, int]] = Counter()
+    answered: dict[str, float] = {}
+    order: dict[tuple[int, int], list[int]] = defaultdict(list)
+    strangers = 0
+    for message in sorted(shown, key=lambda message: message.at_ms):
+        source = sources.get((message.group_id, message.peer_id, message.random_id))
+        if source is None:
+            strangers += 1  # a reply to nothing that was said
+            continue
+        event, part = source
+        parts[event.event_id, part] += 1
+        if event.event_id not in answered:
+            answered[event.event_id] = message.at_ms - event.at_ms
+            order[event.group_id, event.peer_id].append(event.cmid)
+    lost = sum(_is_lost(event, answered, remembered) for event in said)
+    doubled = {event for (event, _), count in parts.items() if count > 1}
+    doubled |= {event for event, rows in remembered.items() if len(rows) > 1}
+    latencies = sorted(answered.values())
+    return Summary(
+        events=len(said),
+        replies=len(answered),
+        unsolved=sum(remembered.get(event.event_id, ["-"])[0] == "" for event in said if event.is_addressed),
+        commands=sum(event.kind == "command" for event in said),
+        lost=lost,
+        duplicated=len(doubled) + strangers,
+        out_of_order=sum(
+            later < earlier for cmids in order.values() for earlier, later in zip(cmids, cmids[1:], strict=False)
+        ),
+        latency_p50_ms=_quantile(latencies, 0.50),
+        latency_p99_ms=_quantile(latencies, 0.99),
+    )
+
+
+def _is_lost(event: Said, answered: Mapping[str, float], remembered: Mapping[str, Sequence[str]]) -> bool:
+    rows = remembered.get(event.event_id, ())
+    if not event.is_addressed:
+        return False  # what was not meant for the bot is neither answered nor remembered
+    return not rows or (bool(rows[0]) and event.event_id not in answered)
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    """Return the value below which ``share`` of an ordered sequence lies (nearest rank), None of an empty one."""
+    if not ordered:
+        return None
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
