@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 
@@ -23,5 +22,5 @@ def host_id(state: StateDir) -> str:
     fresh = f"{socket.gethostname()[:32].encode('ascii', 'ignore').decode()}-{secrets.token_hex(4)}"
     partial = path.with_suffix(".new")
     partial.write_text(fresh, encoding="ascii")
-    os.replace(partial, path)  # whole or not at all
+    partial.replace(path)  # whole or not at all
     return fresh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,9 +112,7 @@ def summarise(
         commands=sum(event.kind == "command" for event in said),
         lost=lost,
         duplicated=len(doubled) + strangers,
-        out_of_order=sum(
-            later < earlier for cmids in order.values() for earlier, later in zip(cmids, cmids[1:], strict=False)
-        ),
+        out_of_order=sum(later < earlier for cmids in order.values() for earlier, later in itertools.pairwise(cmids)),
         latency_p50_ms=_quantile(latencies, 0.50),
         latency_p99_ms=_quantile(latencies, 0.99),
     )
