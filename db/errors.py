@@ -38,3 +38,17 @@ class StorageUnavailable(SaloError):
 
 class SealBroken(SaloError):
     """A sealed value was made with another key or for another owner."""
+
+
+class NotFound(SaloError):
+    """A bot or a base of this name does not exist."""
+
+
+class Refused(SaloError):
+    """What was asked cannot be done as things are: a name is taken, a base is in use, messages wait."""
+
+
+class BadValue(SaloError):
+    """A value that a bot's or base's setting may not have."""
+
+    exit_code = EXIT_USAGE
