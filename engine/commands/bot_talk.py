@@ -1,0 +1,59 @@
+"""The bodies of what everybody may ask a bot: /help, /name, /about, /why."""
+
+from __future__ import annotations
+
+from db import keys
+from db.texts import _
+from db.version import VERSION
+from engine.commands.bind import Arguments
+from engine.commands.declare import Face
+from engine.commands.dispatch import ChatContext, bodies
+from engine.commands.errors import BadCommand
+from engine.commands.helping import help_list, help_page
+from engine.commands.registry import registry
+
+NAME_MAX = 64  # letters
+
+
+@bodies.of("help")
+def tell_help(context: ChatContext, args: Arguments) -> str:
+    """List what this person may use, or tell about one command."""
+    mine = [item for item in registry().of_face(Face.CHAT) if item.role <= context.role]
+    wanted = args.optional("command")
+    if wanted is None:
+        return _("What I can do:") + "\n" + help_list(mine)
+    found = registry().lookup(wanted)
+    if found is None or found.declaration not in mine:
+        raise BadCommand(registry().unknown(wanted, Face.CHAT))
+    return help_page(found.declaration)
+
+
+@bodies.of("about")
+def tell_about(context: ChatContext, args: Arguments) -> str:
+    """Say who the bot is and what it runs on."""
+    title = context.bot.get("title") or context.bot["name"]
+    lines = [_("I am {title}, a bot on Salo-G2 {version}.").format(title=title, version=VERSION)]
+    names = context.bot.get("names")
+    if names:
+        lines.append(_("In a chat, call me {names}.").format(names=_(" or ").join(map(str, names))))
+    lines.append(_("/help lists what I can do."))
+    return "\n".join(lines)
+
+
+@bodies.of("why")
+def tell_why(context: ChatContext, args: Arguments) -> str:
+    """Say which phrase the last answer in this conversation came from, as the worker noted it."""
+    names = ("last_rx", "last_phrase", "last_score", "last_answer_id")
+    said, phrase, score, answer = context.bot_redis.hmget(keys.peer(context.peer_id), names)
+    if not phrase:
+        return _("I have not answered anything here lately.")
+    lines = [_("You wrote: {text}").format(text=_text(said)), _("I know: {phrase}").format(phrase=_text(phrase))]
+    if score:
+        lines.append(_("They are alike by {percent} %.").format(percent=round(float(score) * 100)))
+    if answer:
+        lines.append(_("It is answer {id} of my base.").format(id=_text(answer)))
+    return "\n".join(lines)
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode(errors="replace")

@@ -1,0 +1,76 @@
+"""What a command is, apart from what it does: name, words for people, parameters, who may run it and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from engine.commands.roles import Role
+from engine.commands.values import TEXT, ValueType
+
+
+class Face(StrEnum):
+    """Where a command may be typed: ``/…`` in a chat, ``:…`` in the terminal, ``salo …`` in a shell."""
+
+    CHAT = "chat"
+    TERMINAL = "terminal"
+    SHELL = "shell"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One thing a command takes. Texts are sources for the catalogue.
+
+    ``positional`` ones may be given without their key, in the order of declaration; the last of them may take the
+    ``rest`` of the words as one text, or ``many`` as a list. A ``flag`` takes no value. A ``secret`` is shown nowhere;
+    ``from_file`` makes the shell take a file (``-`` is stdin) instead, since others can read a command line.
+    """
+
+    name: str
+    help: str
+    type: ValueType = TEXT
+    required: bool = False
+    default: Any = None
+    positional: bool = False
+    many: bool = False
+    rest: bool = False
+    flag: bool = False
+    secret: bool = False
+    from_file: bool = False
+    aliases: tuple[str, ...] = ()
+    faces: frozenset[Face] = frozenset(Face)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All spellings of its key."""
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One command. ``name`` may be of two words; ``changing`` ones are audited, ``destructive`` ones asked about."""
+
+    name: str
+    summary: str
+    scope: Literal["bot", "platform"] = "platform"
+    role: Role = Role.OWNER
+    parameters: tuple[Parameter, ...] = ()
+    aliases: tuple[str, ...] = ()
+    help: str = ""
+    changing: bool = False
+    destructive: bool = False
+    faces: frozenset[Face] = frozenset({Face.TERMINAL, Face.SHELL})
+
+    @property
+    def positional(self) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter in self.parameters if parameter.positional)
+
+    @property
+    def flag_keys(self) -> frozenset[str]:
+        """Keys that take no value, which the grammar must know before it reads the line."""
+        return frozenset(key for parameter in self.parameters if parameter.flag for key in parameter.keys)
+
+    def by_key(self, key: str) -> Parameter | None:
+        """Return the parameter of this key, or ``None``."""
+        return next((parameter for parameter in self.parameters if key in parameter.keys), None)

@@ -1,0 +1,10 @@
+"""The declarations, one file per subject.
+
+A new file is named here; a new command needs only its place in a file's tuple, and a body.
+"""
+
+from __future__ import annotations
+
+from engine.commands.declared import talk
+
+ALL = (*talk.DECLARATIONS,)

@@ -1,0 +1,39 @@
+"""What everybody may ask a bot in a conversation."""
+
+from __future__ import annotations
+
+from db.texts import N_
+from engine.commands.declare import Declaration, Face, Parameter
+from engine.commands.roles import Role
+
+_CHAT = frozenset({Face.CHAT})
+
+DECLARATIONS = (
+    Declaration(
+        name="help",
+        aliases=("помощь", "команды", "h"),
+        summary=N_("what I can do"),
+        help=N_("Lists the commands that you may use; with a name, tells about that one."),
+        scope="bot",
+        role=Role.USER,
+        parameters=(Parameter("command", N_("the command to tell about"), positional=True, rest=True),),
+        faces=_CHAT,
+    ),
+    Declaration(
+        name="about",
+        aliases=("о боте", "бот"),
+        summary=N_("who I am"),
+        scope="bot",
+        role=Role.USER,
+        faces=_CHAT,
+    ),
+    Declaration(
+        name="why",
+        aliases=("почему",),
+        summary=N_("why I gave my last answer"),
+        help=N_("Says which phrase of mine your last message was nearest to, and how near."),
+        scope="bot",
+        role=Role.USER,
+        faces=_CHAT,
+    ),
+)

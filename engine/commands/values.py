@@ -1,0 +1,67 @@
+"""Types of parameters: each turns one word into a value, or says what it should have been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from db.names import checked_name
+from db.texts import N_, _
+
+INTEGER_DIGITS = 18  # an id of VK or of ours; int() of endless digits would burn a core
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """``convert`` raises ``ValueError`` on a wrong word, and ``rule`` says what is right; ``word`` stands in usage."""
+
+    word: str
+    rule: str
+    convert: Callable[[str], Any]
+
+
+def _integer(text: str) -> int:
+    if len(text) > INTEGER_DIGITS + 1:
+        raise ValueError
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text.replace(",", "."))
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError
+    return value
+
+
+def _positive(text: str) -> int:
+    value = _integer(text)
+    if value <= 0:
+        raise ValueError
+    return value
+
+
+def choice(*options: str) -> ValueType:
+    """Return the type of one word out of ``options``."""
+
+    def convert(text: str) -> str:
+        if text.lower() not in options:
+            raise ValueError
+        return text.lower()
+
+    return ValueType("|".join(options), N_("must be one of: {word}"), convert)
+
+
+TEXT = ValueType(N_("TEXT"), "", str)
+INTEGER = ValueType("N", N_("must be a whole number"), _integer)
+ID = ValueType("N", N_("must be a whole number above 0"), _positive)
+NUMBER = ValueType(N_("NUMBER"), N_("must be a number"), _number)
+PATH = ValueType(N_("FILE"), "", str)
+# A bad name raises BadName, whose own text is better than any rule here.
+BOT = ValueType(N_("BOT"), "", lambda text: checked_name("bot", text))
+BASE = ValueType(N_("BASE"), "", lambda text: checked_name("base", text))
+
+
+def rule_text(kind: ValueType) -> str:
+    """Return the rule of a type in the language in use."""
+    return _(kind.rule).format(word=_(kind.word))
