@@ -31,11 +31,10 @@ def tell_help(context: ChatContext, args: Arguments) -> str:
 @bodies.of("about")
 def tell_about(context: ChatContext, args: Arguments) -> str:
     """Say who the bot is and what it runs on."""
-    title = context.bot.get("title") or context.bot["name"]
+    title = context.bot.title or context.bot.name
     lines = [_("I am {title}, a bot on Salo-G2 {version}.").format(title=title, version=VERSION)]
-    names = context.bot.get("names")
-    if names:
-        lines.append(_("In a chat, call me {names}.").format(names=_(" or ").join(map(str, names))))
+    if context.bot.names:
+        lines.append(_("In a chat, call me {names}.").format(names=_(" or ").join(context.bot.names)))
     lines.append(_("/help lists what I can do."))
     return "\n".join(lines)
 
@@ -55,5 +54,5 @@ def tell_why(context: ChatContext, args: Arguments) -> str:
     return "\n".join(lines)
 
 
-def _text(raw: bytes | None) -> str:
-    return (raw or b"").decode(errors="replace")
+def _text(raw: bytes | str | None) -> str:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else raw or ""

@@ -23,6 +23,7 @@ from engine.commands.errors import CommandError
 from engine.commands.grammar import read_name
 from engine.commands.registry import registry
 from engine.commands.roles import Role, require
+from engine.job import BotCard
 
 _COMMAND = re.compile(r"/[^\W\d_]")
 _BODY_MODULES = ("engine.commands.bot_talk",)
@@ -32,7 +33,7 @@ _BODY_MODULES = ("engine.commands.bot_talk",)
 class ChatContext:
     """Who wrote which message to which bot, and what a command may use. Clients connect at their first use."""
 
-    bot: Mapping[str, Any]  # as in the job: name, bot_id, group_id, base, db, title, names, language, …
+    bot: BotCard
     event_id: str
     peer_id: int
     account_id: int
@@ -63,7 +64,7 @@ def run_chat_command(text: str, context: ChatContext) -> str | None:
     """
     if not is_command(text):
         return None
-    with use_language(str(context.bot.get("language") or "ru")):
+    with use_language(context.bot.language):
         try:
             return _run(text, context)
         except StorageUnavailable:
@@ -91,8 +92,8 @@ def _run(text: str, context: ChatContext) -> str:
 
 def _is_us(target: str, context: ChatContext) -> bool:
     """Return whether ``/name@target`` means this bot: by its name, or by what VK makes of a community's address."""
-    ours = {str(context.bot.get("name", "")), *map(str, context.bot.get("names") or ())}
-    ours |= {f"{kind}{context.bot.get('group_id')}" for kind in ("club", "public", "event")}
+    ours = {context.bot.name, *context.bot.names}
+    ours |= {f"{kind}{context.bot.group_id}" for kind in ("club", "public", "event")}
     return target.casefold() in {name.casefold() for name in ours}
 
 

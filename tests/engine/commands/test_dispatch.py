@@ -12,11 +12,9 @@ from db.protocol import CommandResult
 from db.texts import use_language
 from engine.commands.dispatch import ChatContext, bodies, is_command, load_bodies, run_chat_command
 from engine.commands.roles import Role
+from engine.job import BotCard
 
-BOT = {
-    "name": "anna", "bot_id": 1, "group_id": 77, "base": "main", "db": 1, "title": "Анна из кафе",
-    "names": ["Аня", "Анюта"], "language": "en",
-}  # fmt: skip
+BOT = BotCard("anna", 1, 77, "main", 1, title="Анна из кафе", names=("Аня", "Анюта"), language="en")
 PEER = 2_000_000_001
 
 
