@@ -128,15 +128,17 @@ def test_child_of_a_parent_that_died_too_early_never_starts(tmp_path: Path) -> N
 
 
 ADOPTER = """
-import os, sys, time
+import os
 from server.orphans import adopted, become_subreaper, kill_adopted, reap_adopted
 from server.process import spawn
 become_subreaper()
-# One grandchild in a session of its own, which the group's death does not reach, and one that ends by itself.
-child = spawn(["sh", "-c", "setsid sleep 60 & setsid true & exit 0"], env={"PATH": "/usr/bin:/bin"})
+# A grandchild in a session of its own, which the group's death does not reach.
+child = spawn(["sh", "-c", "setsid sh -c 'echo up; exec sleep 60' & sleep 60"], env={"PATH": "/usr/bin:/bin"})
+os.set_blocking(child.output, True)
+assert os.read(child.output, 3) == b"up\\n"
+child.kill()
 assert child.wait(5)
-while len(adopted()) != 1:
-    reap_adopted()
+assert reap_adopted() == 1
 print(*adopted(), flush=True)
 assert kill_adopted() == 0 and not adopted()
 """
