@@ -1,0 +1,102 @@
+"""A job as the platform hands it out: one JSON line, parsed once into values."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from db import codec
+from db.errors import BadJson
+from engine.errors import BadJob
+
+
+@dataclass(frozen=True, slots=True)
+class BotCard:
+    """What a worker knows of the bot it speaks for."""
+
+    name: str
+    bot_id: int
+    group_id: int
+    base: str
+    db: int
+    title: str = ""
+    names: tuple[str, ...] = ()
+    language: str = "ru"
+    threshold: float | None = None
+    owner: str = ""  # account of the bot's owner
+    unsolved_text: str = ""  # said in private dialogs to what has no answer; empty = silence
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One try of one event. ``ends_at`` is on the monotonic clock; the token is kept out of every repr."""
+
+    id: str
+    kind: str
+    bot: BotCard
+    token: str = field(repr=False)
+    person: dict[str, str] | None
+    event: dict[str, Any]
+    entry: str
+    attempt: int
+    lease_key: str
+    lease_value: str
+    slots: int
+    base_delta: str
+    ends_at: float
+    accepted_ms: int
+
+    @property
+    def event_type(self) -> str:
+        return str(self.event.get("type", ""))
+
+    @property
+    def event_id(self) -> str:
+        return str(self.event.get("event_id") or self.entry)
+
+    def left_s(self) -> float:
+        """Seconds until the platform kills whoever still works on this."""
+        return self.ends_at - time.monotonic()
+
+
+def parse_job(line: bytes) -> Job:
+    """Return the job of one line. Raises ``BadJob``."""
+    try:
+        raw = codec.loads(line)
+        lease = raw["lease"]
+        return Job(
+            id=str(raw["job"]),
+            kind=str(raw["kind"]),
+            bot=_card(raw["bot"]),
+            token=str(raw["token"]),
+            person={str(key): str(value) for key, value in raw["person"].items()} if raw.get("person") else None,
+            event=dict(raw["event"]),
+            entry=str(raw["entry"]),
+            attempt=int(raw["attempt"]),
+            lease_key=str(lease["key"]),
+            lease_value=str(lease["value"]),
+            slots=int(raw.get("slots", 1)),
+            base_delta=str(raw.get("base_delta") or "0-0"),
+            ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
+            accepted_ms=int(raw.get("accepted_ms") or 0),
+        )
+    except (BadJson, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadJob(f"job line of {len(line)} bytes: {type(error).__name__} {str(error)[:80]}") from None
+
+
+def _card(raw: dict[str, Any]) -> BotCard:
+    threshold = raw.get("threshold")
+    return BotCard(
+        name=str(raw["name"]),
+        bot_id=int(raw["bot_id"]),
+        group_id=int(raw["group_id"]),
+        base=str(raw["base"]),
+        db=int(raw["db"]),
+        title=str(raw.get("title") or ""),
+        names=tuple(str(name) for name in raw.get("names") or ()),
+        language=str(raw.get("language") or "ru"),
+        threshold=None if threshold is None else float(threshold),
+        owner=str(raw.get("owner") or ""),
+        unsolved_text=str(raw.get("unsolved_text") or ""),
+    )
