@@ -1,0 +1,278 @@
+"""``/emulator/…``: the interface by which tests and the demo make people act, script faults and read what was sent.
+
+JSON in, JSON out. A senseless order gets 400 with ``{"error": text}``. See ``ROUTES`` for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from db.codec import dumps, loads
+from db.errors import BadJson
+from server.emulator import speech
+from server.emulator.core import Core
+from server.emulator.deliveries import Deliveries
+from server.emulator.errors import BadOrder, VkError
+from server.emulator.events import EVENTS
+from server.emulator.methods.callbacks import create_server
+from server.emulator.world import User
+
+PAGE_MAX = 50_000
+BODY_MAX = 16 << 20
+WAIT_MAX_S = 60.0
+SHARE = 200  # acts of one order after which others get a turn
+
+Query = dict[str, str]
+Handler = Callable[["Control", Any, Query], Awaitable[Any]]
+
+
+class Control:
+    """The control interface of one emulated VK."""
+
+    def __init__(self, core: Core, deliveries: Deliveries) -> None:
+        self._core = core
+        self._deliveries = deliveries
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        handler = ROUTES.get((request.method, request.path.removeprefix("/emulator").rstrip("/")))
+        if handler is None:
+            return _json({"error": "no such order", "known": [" ".join(route) for route in ROUTES]}, 404)
+        try:
+            body = await request.read()
+            return _json(await handler(self, loads(body) if body else {}, dict(request.query)))
+        except (BadOrder, BadJson) as error:
+            return _json({"error": str(error)}, 400)
+        except VkError as error:
+            return _json({"error": error.text}, 400)
+
+    async def overview(self, _order: Any, _query: Query) -> Any:
+        """Settings, and how much of everything there is."""
+        core = self._core
+        outcomes: dict[str, int] = {}
+        for told in self._deliveries.log.after(0, PAGE_MAX):
+            outcomes[told["outcome"]] = outcomes.get(told["outcome"], 0) + 1
+        return {
+            "settings": asdict(core.tuning),
+            "communities": sorted(core.world.communities),
+            "users": len(core.world.users),
+            "chats": len(core.world.chats),
+            "sent": core.sent.last,
+            "suppressed": core.suppressed,
+            "deliveries": self._deliveries.log.last,
+            "outcomes": outcomes,
+            "calls": dict(core.calls),
+        }
+
+    async def settings(self, order: Any, _query: Query) -> Any:
+        """Change any of the settings; answers all of them."""
+        self._core.tuning = self._core.tuning.changed(_object(order))
+        return asdict(self._core.tuning)
+
+    async def communities(self, order: Any, _query: Query) -> Any:
+        """``{group_id, token, screen_name?, name?, confirmation?}``, or a list of them."""
+        return _each(order, self._community)
+
+    def _community(self, order: dict[str, Any]) -> dict[str, Any]:
+        group_id, token = _positive(order, "group_id"), _string(order, "token")
+        community = self._core.world.add_community(
+            group_id, token, _string(order, "screen_name", ""), _string(order, "name", "")
+        )
+        community.confirmation = _string(order, "confirmation", community.confirmation)
+        return {
+            "group_id": group_id,
+            "screen_name": community.screen_name,
+            "name": community.name,
+            "confirmation": community.confirmation,
+        }
+
+    async def users(self, order: Any, _query: Query) -> Any:
+        """``{id, first_name, last_name, screen_name?, deactivated?, …profile fields}``, or a list of them."""
+        return _each(order, self._user)
+
+    def _user(self, order: dict[str, Any]) -> dict[str, Any]:
+        own = {name: _string(order, name, "") for name in ("first_name", "last_name", "screen_name", "deactivated")}
+        extra = {key: value for key, value in order.items() if key not in ("id", *own)}
+        user = User(_positive(order, "id"), **own, extra=extra)
+        self._core.world.add_user(user)
+        return {"id": user.id, "first_name": user.first_name, "last_name": user.last_name}
+
+    async def chats(self, order: Any, _query: Query) -> Any:
+        """``{title?, communities: […], users?: […], admins?: […]}``, or ``{chat_id, add?, remove?, admins?}``."""
+        return _each(order, self._chat)
+
+    def _chat(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Create or change a chat; members are ids, a community's negative."""
+        world, admins = self._core.world, _integers(order, "admins")
+        if "chat_id" in order:
+            chat = world.chat(order["chat_id"])
+            for member in _integers(order, "add"):
+                world.join(chat, member)
+            for member in _integers(order, "remove"):
+                chat.members.pop(member, None)
+            chat.admins |= set(admins)
+        else:
+            communities = [world.community(number).group_id for number in _integers(order, "communities")]
+            members = [*_integers(order, "users"), *(-number for number in communities)]
+            chat = world.add_chat(_string(order, "title", "Беседа"), members, admins)
+        peers = {str(community.group_id): peer_id for community, peer_id in world.listeners(chat)}
+        return {"chat_id": chat.chat_id, "members": list(chat.members), "peers": peers}
+
+    async def say(self, order: Any, _query: Query) -> Any:
+        """Make people write: one order or a list, see ``speech.say``."""
+        return await self._act(order, speech.say)
+
+    async def press(self, order: Any, _query: Query) -> Any:
+        """``{from_id, group_id, peer?, conversation_message_id?, payload?}``: a callback button is pressed."""
+        return await self._act(order, speech.press)
+
+    async def allow(self, order: Any, _query: Query) -> Any:
+        """``{from_id, group_id, allowed, refusal?}``: somebody forbids or allows messages."""
+        return await self._act(order, speech.deny)
+
+    async def event(self, order: Any, _query: Query) -> Any:
+        """``{group_id, type, object?}``: any event, as it stands."""
+        return await self._act(order, speech.raw_event)
+
+    async def _act(self, order: Any, act: Callable[[Core, Deliveries, dict[str, Any]], Any]) -> Any:
+        if not isinstance(order, list):
+            return act(self._core, self._deliveries, _object(order))
+        made = []
+        for number, item in enumerate(order, 1):
+            made.append(act(self._core, self._deliveries, _object(item)))
+            if number % SHARE == 0:
+                await asyncio.sleep(0)
+        return made
+
+    async def sent(self, _order: Any, query: Query) -> Any:
+        """``?after=n&limit=m&wait=seconds``: what bots sent, oldest first; ``wait`` holds until there is something."""
+        log = self._core.sent
+        after, limit = _number(query, "after", 0), min(_number(query, "limit", 1000), PAGE_MAX)
+        await log.wait_after(after, min(_number(query, "wait", 0), WAIT_MAX_S))
+        return {"sent": log.after(after, limit), "last": log.last, "suppressed": self._core.suppressed}
+
+    async def answers(self, _order: Any, query: Query) -> Any:
+        """``?after=n&limit=m``: how bots answered pressed buttons."""
+        log = self._core.answers
+        after, limit = _number(query, "after", 0), min(_number(query, "limit", 1000), PAGE_MAX)
+        return {"answers": log.after(after, limit), "last": log.last}
+
+    async def deliveries(self, _order: Any, query: Query) -> Any:
+        """``?after=n&limit=m&outcome=pending``: events on their way to callback servers, one entry each."""
+        log, outcome = self._deliveries.log, query.get("outcome")
+        after, limit = _number(query, "after", 0), min(_number(query, "limit", 1000), PAGE_MAX)
+        found = log.after(after, PAGE_MAX if outcome else limit)
+        if outcome:
+            found = [told for told in found if told["outcome"] == outcome][:limit]
+        return {"deliveries": found, "last": log.last}
+
+    async def callback(self, order: Any, _query: Query) -> Any:
+        """``{group_id, url, secret?, events?, api_version?, confirm?}``: set up a server without the API.
+
+        ``confirm`` false takes it for confirmed. An existing server with this URL is changed.
+        """
+        order = _object(order)
+        community = self._core.world.community(order.get("group_id"))
+        url, secret = _string(order, "url"), _string(order, "secret", "")
+        server = next((item for item in community.servers.values() if item.url == url), None)
+        server = server or create_server(community, url, "emulator", secret)
+        server.secret_key = secret
+        server.events = set(order.get("events", EVENTS))
+        server.api_version = _string(order, "api_version", server.api_version)
+        if order.get("confirm", True):
+            await self._deliveries.confirm(community, server)
+        else:
+            server.status = "ok"
+        return {"server_id": server.server_id, "status": server.status, "confirmation": community.confirmation}
+
+    async def add_faults(self, order: Any, _query: Query) -> Any:
+        """Script faults: one or a list, see ``faults.Fault``."""
+        self._core.faults.add([_object(item) for item in (order if isinstance(order, list) else [order])])
+        return {"faults": self._core.faults.listed()}
+
+    async def faults(self, _order: Any, _query: Query) -> Any:
+        """The script, with how often each fault was met (``seen``) and acted out (``fired``)."""
+        return {"faults": self._core.faults.listed()}
+
+    async def clear_faults(self, _order: Any, _query: Query) -> Any:
+        """Forget the script."""
+        self._core.faults.clear()
+        return {"faults": []}
+
+    async def rate(self, _order: Any, _query: Query) -> Any:
+        """By community: calls in all, most in any second, how many the limit refused."""
+        shown: dict[str, dict[str, int]] = {}
+        for token, meter in self._core.meters.items():
+            group_id = str(self._core.world.by_token[token].group_id)
+            entry = shown.setdefault(group_id, {"total": 0, "most": 0, "refused": 0})
+            entry["total"] += meter.total
+            entry["refused"] += meter.refused
+            entry["most"] = max(entry["most"], meter.most)
+        return {"tokens": shown, "limit": self._core.tuning.rate_limit}
+
+
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", ""): Control.overview,
+    ("POST", "/settings"): Control.settings,
+    ("POST", "/communities"): Control.communities,
+    ("POST", "/users"): Control.users,
+    ("POST", "/chats"): Control.chats,
+    ("POST", "/say"): Control.say,
+    ("POST", "/press"): Control.press,
+    ("POST", "/allow"): Control.allow,
+    ("POST", "/event"): Control.event,
+    ("GET", "/sent"): Control.sent,
+    ("GET", "/answers"): Control.answers,
+    ("GET", "/deliveries"): Control.deliveries,
+    ("POST", "/callback"): Control.callback,
+    ("GET", "/faults"): Control.faults,
+    ("POST", "/faults"): Control.add_faults,
+    ("DELETE", "/faults"): Control.clear_faults,
+    ("GET", "/rate"): Control.rate,
+}
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=dumps(value), content_type="application/json")
+
+
+def _object(order: Any) -> dict[str, Any]:
+    if not isinstance(order, dict):
+        raise BadOrder(f"{str(order)[:40]!r}: must be a JSON object")
+    return order
+
+
+def _each(order: Any, act: Callable[[dict[str, Any]], Any]) -> Any:
+    return [act(_object(item)) for item in order] if isinstance(order, list) else act(_object(order))
+
+
+def _positive(order: dict[str, Any], name: str) -> int:
+    value = order.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise BadOrder(f"{name} = {value!r}, must be a whole number above 0")
+    return value
+
+
+def _string(order: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = order.get(name, default)
+    if not isinstance(value, str):
+        raise BadOrder(f"{name} = {value!r}, must be a string")
+    return value
+
+
+def _integers(order: dict[str, Any], name: str) -> list[int]:
+    value = order.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, int) for item in value):
+        raise BadOrder(f"{name} = {value!r}, must be a list of ids")
+    return value
+
+
+def _number(query: Query, name: str, default: int) -> int:
+    value = query.get(name, str(default))
+    if not value.isdecimal():
+        raise BadOrder(f"{name} = {value}, must be a whole number")
+    return int(value)
