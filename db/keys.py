@@ -19,6 +19,7 @@ LEADER = "leader"
 # Pub/sub channels.
 WAKE_PREFIX = "wake:"
 BOTS_CHANGED = "changed:bots"
+LEASES_RELEASED = "released:leases"
 
 
 def wake(bot: str) -> str:
@@ -64,6 +65,16 @@ def reply_mark(group_id: int, entry: str) -> str:
 def journal(base: str) -> str:
     """Stream: what MariaDB is still to be told."""
     return f"journal:{base}"
+
+
+def journal_wake(base: str) -> str:
+    """Channel: something was written to this base's journal."""
+    return f"{WAKE_PREFIX}journal:{base}"
+
+
+def journal_buried(base: str) -> str:
+    """String: the last journal row that was set aside, as ``entry:row``; a repeat buries it no second time."""
+    return f"journal:buried:{base}"
 
 
 def delta(base: str) -> str:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from db import keys
+from db.bases import Base, BaseStore
+from db.settings import load_settings
 from tests.services import MariaService, RedisService, start_maria, start_redis
 
 
@@ -48,3 +51,22 @@ def storage_settings(redis_service: RedisService, maria_service: MariaService, t
         f'mariadb = "{maria_service.url}"\nmariadb_password_file = "{password}"\n'
     )
     return config
+
+
+@pytest.fixture
+def base_store(clean_redis: redis.Redis, storage_settings: Path) -> Iterator[BaseStore]:
+    """The register of bases, empty; what a test makes in MariaDB is dropped after it."""
+    store = BaseStore(clean_redis, load_settings(storage_settings, {"SALO_HOME": str(storage_settings.parent)}))
+    yield store
+    for info in store.list():
+        clean_redis.delete(keys.BOTS)
+        store.drop(info.name)
+
+
+@pytest.fixture
+def base(base_store: BaseStore) -> Iterator[Base]:
+    """A new base named ``main`` with all its tables."""
+    base_store.create("main", "Main")
+    opened = base_store.open("main")
+    yield opened
+    opened.close()

@@ -1,0 +1,136 @@
+"""The way into one base: pooled connections, units of work, and limits on every query."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from peewee import Database, PeeweeException
+from playhouse.pool import MaxConnectionsExceeded, PooledMySQLDatabase
+
+from db.errors import StorageUnavailable
+from db.links import maria_arguments
+from db.maria_errors import is_collision, is_connection_lost
+from db.models import MODELS
+from db.names import database_name
+from db.settings import Settings
+from db.texts import _
+
+QUERY_LIMIT_S = 5
+CONNECTIONS_MAX = 8  # of one process to one base
+IDLE_MAX_S = 300  # age at which a pooled connection is replaced
+_ANSWER_MARGIN_S = 5  # the server's own limit must come first, since it keeps the connection
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Base:
+    """One base. Connects lazily; safe to share between threads, not across a fork (``forget_connections``)."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.database = PooledMySQLDatabase(
+            database_name(name),
+            max_connections=CONNECTIONS_MAX,
+            stale_timeout=IDLE_MAX_S,
+            timeout=QUERY_LIMIT_S,
+            mariadb=True,
+            autoconnect=False,
+            **connection_arguments(settings, QUERY_LIMIT_S),
+        )
+
+    def __repr__(self) -> str:
+        return f"Base({self.name!r})"
+
+    @contextmanager
+    def unit(self) -> Iterator[None]:
+        """Run the block in one transaction on a pooled connection, with all models meaning this base.
+
+        An error rolls everything back. ``StorageUnavailable`` when MariaDB is not there or goes away; then a unit
+        that was committing may or may not have taken effect. A unit within a unit of this base is a savepoint.
+        """
+        try:
+            with _bound(self.database), _connected(self.database), self.database.atomic():
+                yield
+        except (PeeweeException, MaxConnectionsExceeded) as error:
+            if is_connection_lost(error):
+                raise StorageUnavailable(_("MariaDB cannot be reached for base {name}: {reason}").format(
+                    name=self.name, reason=error)) from error  # fmt: skip
+            raise
+
+    def run(self, work: Callable[[], T], tries: int = 3) -> T:
+        """Return what ``work`` returns in a unit; run it again when its connection was lost or units collided.
+
+        ``work`` must bear to be run twice, even after a success whose answer was lost: make it an upsert, or let it
+        record what it did (``Applied``) in the same unit.
+        """
+        for attempt in range(1, tries + 1):
+            try:
+                with self.unit():
+                    return work()
+            except (StorageUnavailable, PeeweeException) as error:
+                if attempt == tries or not (isinstance(error, StorageUnavailable) or is_collision(error)):
+                    raise
+                log.info("unit repeated base=%s attempt=%d error=%s", self.name, attempt, error)
+        raise AssertionError("tries is at least 1")
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self.database.close_idle()
+
+    def forget_connections(self) -> None:
+        """Drop all connections without closing them: call this in a forked child, whose parent still uses them."""
+        self.database.dispose()
+
+
+def connection_arguments(settings: Settings, limit_s: int) -> dict[str, Any]:
+    """Return what peewee's databases take, with ``limit_s`` for any statement and any wait for a lock."""
+    session = (
+        f"SET SESSION max_statement_time={limit_s}, innodb_lock_wait_timeout={limit_s}, lock_wait_timeout={limit_s}, "
+        "time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+    )
+    return {**maria_arguments(settings), "read_timeout": limit_s + _ANSWER_MARGIN_S, "init_command": session}
+
+
+@contextmanager
+def opened(database: Database) -> Iterator[None]:
+    """Hold one connection; what stops it is told as ``StorageUnavailable``."""
+    try:
+        with _connected(database):
+            yield
+    except PeeweeException as error:
+        if is_connection_lost(error):
+            raise StorageUnavailable(_("MariaDB cannot be reached: {reason}").format(reason=error)) from error
+        raise
+
+
+@contextmanager
+def _bound(database: Database) -> Iterator[None]:
+    """Let the models mean ``database`` in this thread, and what they meant before afterwards.
+
+    Peewee's own ``bind_ctx`` would bind them to nothing at the end, which other threads' JSON fields would feel.
+    """
+    before = [model._meta.database for model in MODELS]
+    for model in MODELS:
+        model._meta.set_database(database)
+    try:
+        yield
+    finally:
+        for model, previous in zip(MODELS, before, strict=True):
+            if previous is not None and previous is not database:
+                model._meta.set_database(previous)
+
+
+@contextmanager
+def _connected(database: Database) -> Iterator[None]:
+    """Take a connection from the pool for this thread, unless an outer unit has."""
+    opened = database.connect(reuse_if_open=True)
+    try:
+        yield
+    finally:
+        if opened:
+            database.close()
