@@ -1,0 +1,102 @@
+"""The reply mark: what is being sent for an event, written before the first call, so that a repeat sends the same.
+
+The mark lives from the first try's decision until the event is settled (the settle deletes it). Every write checks
+the lane's lease, so a worker of a lane that was taken over sends nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from db import codec, keys
+from db.limiter import LeaseLost
+from db.scripts import Argument, Script
+
+KEEP_MS = 7 * 24 * 3600 * 1000  # of a mark that nobody ever settles
+KEEP_PEER_S = 30 * 24 * 3600  # of a conversation's notes
+LATER_MAX = 5000  # waiting entries that are looked through for later messages of a conversation
+_BATCH = 500
+
+_BEGIN, _READ, _SENT = Script("mark_begin"), Script("mark_read"), Script("mark_sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What an earlier try wrote down: the reply, how long ago, and which parts it knew to be sent (number -> id)."""
+
+    reply: Any
+    age_ms: int
+    sent: dict[int, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkKeeper:
+    """The mark of one event. ``client`` is of database 0, ``lease`` is (key, value)."""
+
+    client: redis.Redis
+    lease: tuple[str, str]
+    group_id: int
+    entry: str
+
+    def read(self) -> Mark | None:
+        """Return the mark of an earlier try, if there is one. Raises ``LeaseLost``."""
+        answer = _READ.run(self.client, [self.lease[0], self._key], [self.lease[1]])
+        return None if answer[0] == b"none" else _mark(answer)
+
+    def begin(self, reply: Any, db: int, peer_id: int, notes: Mapping[str, str]) -> Mark | None:
+        """Write down what is about to be sent, and ``notes`` on the conversation into the bot's database ``db``.
+
+        Returns an earlier mark instead, and changes nothing, when there is one. Raises ``LeaseLost``.
+        """
+        flat = [word for pair in notes.items() for word in pair]
+        args: list[Argument] = [self.lease[1], codec.dumps(reply), KEEP_MS, db, KEEP_PEER_S, *flat]
+        answer = _BEGIN.run(self.client, [self.lease[0], self._key, keys.peer(peer_id)], args)
+        return None if answer[0] == b"new" else _mark(answer)
+
+    def sent(self, number: int, message_id: int | None) -> None:
+        """Note that part ``number`` was sent. Raises ``LeaseLost``."""
+        told = "" if message_id is None else message_id
+        if _SENT.run(self.client, [self.lease[0], self._key], [self.lease[1], number, told]) < 0:
+            raise _lost(self.entry)
+
+    @property
+    def _key(self) -> str:
+        return keys.reply_mark(self.group_id, self.entry)
+
+
+def later_messages(client: redis.Redis, bot: str, entry: str, peer_id: int, cmid: int) -> int:
+    """Return how many messages of this conversation are known to have come after message ``cmid``.
+
+    Known are those that wait in the bot's inbox: behind a reply that is repeated its conversation waits.
+    """
+    newest, cursor, read = cmid, f"({entry}", 0
+    while read < LATER_MAX:
+        batch: Any = client.xrange(keys.inbox(bot), cursor, "+", _BATCH)
+        for _entry, fields in batch:
+            if fields.get(b"p") == b"%d" % peer_id:
+                newest = max(newest, int(fields.get(b"c") or 0))
+        read += len(batch)
+        if len(batch) < _BATCH:
+            break
+        cursor = f"({batch[-1][0].decode()}"
+    return newest - cmid
+
+
+def _mark(answer: Sequence[Any]) -> Mark:
+    if answer[0] == b"lost":
+        raise _lost("of this job")
+    fields = dict(zip(answer[2][::2], answer[2][1::2], strict=True))
+    sent = {
+        int(name.removeprefix(b"sent:")): int(value) if value else None
+        for name, value in fields.items()
+        if name.startswith(b"sent:")
+    }
+    return Mark(codec.loads(fields[b"reply"]), int(answer[1]) - int(fields[b"begun_ms"]), sent)
+
+
+def _lost(entry: str) -> LeaseLost:
+    return LeaseLost(f"the lease of job {entry} is not ours any more")
