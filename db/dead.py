@@ -1,0 +1,118 @@
+"""Dead letters: events set aside for a human after their last attempt. Listed, shown, replayed once, or dropped.
+
+They are never trimmed: they count against Redis' memory, and at 80 % of it the callback servers stop accepting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from db import codec, keys
+from db.errors import BadJson, NotFound
+from db.protocol import PAGE_MAX
+from db.scripts import Script
+from db.texts import _
+
+_REPLAY = Script("dead_replay")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One buried event. ``id`` names it in commands; ``entry`` is what it was in its inbox."""
+
+    id: str
+    bot: str
+    entry: str
+    event_id: str
+    type: str
+    peer_id: int
+    from_id: int
+    attempts: int
+    reason: str
+    trace: str
+    at_ms: int
+    event: Any  # the envelope as accepted; its text when it is not JSON
+
+
+class DeadLetters:
+    """The dead letters of all bots, through a blocking client of database 0."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def count(self) -> int:
+        return int(self._redis.xlen(keys.DEAD))
+
+    def page(self, before: str = "", size: int = 50) -> list[DeadLetter]:
+        """Return up to ``size`` letters, newest first, older than the letter ``before`` when it is given."""
+        newest = f"({_checked(before)}" if before else "+"
+        found: Any = self._redis.xrevrange(keys.DEAD, newest, "-", count=min(size, PAGE_MAX))
+        return [_letter(name, fields) for name, fields in found]
+
+    def show(self, letter: str) -> DeadLetter:
+        """Return one letter; ``NotFound`` when there is none of this id."""
+        name = _checked(letter)
+        found: Any = self._redis.xrange(keys.DEAD, name, name)
+        if not found:
+            raise _missing(letter)
+        return _letter(*found[0])
+
+    def replay(self, letter: str) -> str:
+        """Put an event back into its bot's inbox, with its attempts forgotten, and return its new entry.
+
+        Exactly once: of two who try, one gets ``NotFound``. Its age counts from now.
+        """
+        name, bot = _checked(letter), self.show(letter).bot
+        names = [keys.DEAD, keys.BOTS, keys.inbox(bot)]
+        answer = _REPLAY.run(self._redis, names, [name, bot, keys.wake(bot)])
+        if answer == -1:
+            raise NotFound(_("dead letter {id}: its bot {bot} was removed; drop it").format(id=letter, bot=bot))
+        if answer == 0:
+            raise _missing(letter)
+        return bytes(answer).decode()
+
+    def drop(self, letter: str) -> None:
+        """Forget one letter; ``NotFound`` when there is none of this id."""
+        if self._redis.xdel(keys.DEAD, _checked(letter)) == 0:
+            raise _missing(letter)
+
+
+def _checked(letter: str) -> str:
+    """Return a full stream id: Redis would take ``-``, ``+`` and half an id for a range."""
+    first, dash, second = letter.partition("-")
+    if not (letter.isascii() and first.isdigit() and dash and second.isdigit() and len(letter) <= 41):
+        raise _missing(letter)
+    return letter
+
+
+def _missing(letter: str) -> NotFound:
+    return NotFound(_("there is no dead letter {id}; see: salo dead list").format(id=letter[:60]))
+
+
+def _letter(name: bytes, fields: Mapping[bytes, bytes]) -> DeadLetter:
+    text = {key.decode(): value.decode("utf-8", "replace") for key, value in fields.items()}
+    return DeadLetter(
+        id=name.decode(),
+        bot=text.get("bot", ""),
+        entry=text.get("entry", ""),
+        event_id=text.get("i", ""),
+        type=text.get("t", ""),
+        peer_id=int(text.get("p", 0)),
+        from_id=int(text.get("f", 0)),
+        attempts=int(text.get("attempts", 0)),
+        reason=text.get("reason", ""),
+        trace=text.get("trace", ""),
+        at_ms=int(text.get("at_ms", 0)),
+        event=_event(fields.get(b"e", b"")),
+    )
+
+
+def _event(raw: bytes) -> Any:
+    try:
+        return codec.loads(raw)
+    except BadJson:
+        return raw.decode("utf-8", "replace")
