@@ -1,4 +1,4 @@
-"""The bodies of what everybody may ask a bot: /help, /name, /about, /why."""
+"""The bodies of /help, /about and /why: what a bot tells about itself."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from engine.commands.dispatch import ChatContext, bodies
 from engine.commands.errors import BadCommand
 from engine.commands.helping import help_list, help_page
 from engine.commands.registry import registry
-
-NAME_MAX = 64  # letters
 
 
 @bodies.of("help")

@@ -18,6 +18,18 @@ class Face(StrEnum):
     SHELL = "shell"
 
 
+OPERATOR = frozenset({Face.TERMINAL, Face.SHELL})
+EVERYWHERE = frozenset(Face)
+
+
+class Needs(StrEnum):
+    """What must be there for a platform-scope command: nothing but the settings, the storage, a running platform."""
+
+    SETTINGS = "settings"
+    STORAGE = "storage"
+    PLATFORM = "platform"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One thing a command takes. Texts are sources for the catalogue.
@@ -39,7 +51,6 @@ class Parameter:
     secret: bool = False
     from_file: bool = False
     aliases: tuple[str, ...] = ()
-    faces: frozenset[Face] = frozenset(Face)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -60,7 +71,8 @@ class Declaration:
     help: str = ""
     changing: bool = False
     destructive: bool = False
-    faces: frozenset[Face] = frozenset({Face.TERMINAL, Face.SHELL})
+    faces: frozenset[Face] = OPERATOR
+    needs: Needs = Needs.STORAGE
 
     @property
     def positional(self) -> tuple[Parameter, ...]:

@@ -26,7 +26,7 @@ from engine.commands.roles import Role, require
 from engine.job import BotCard
 
 _COMMAND = re.compile(r"/[^\W\d_]")
-_BODY_MODULES = ("engine.commands.bot_talk",)
+_BODY_MODULES = ("engine.commands.bot_talk", "engine.commands.bot_name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,18 @@ def choice(*options: str) -> ValueType:
     return ValueType("|".join(options), N_("must be one of: {word}"), convert)
 
 
+def count(most: int) -> ValueType:
+    """Return the type of a count from 1 to ``most``."""
+
+    def convert(text: str) -> int:
+        value = _positive(text)
+        if value > most:
+            raise ValueError
+        return value
+
+    return ValueType(f"1…{most}", N_("must be {word}"), convert)
+
+
 TEXT = ValueType(N_("TEXT"), "", str)
 INTEGER = ValueType("N", N_("must be a whole number"), _integer)
 ID = ValueType("N", N_("must be a whole number above 0"), _positive)

@@ -5,6 +5,12 @@ A new file is named here; a new command needs only its place in a file's tuple, 
 
 from __future__ import annotations
 
-from engine.commands.declared import talk
+from engine.commands.declared import bases, bots, platform, queues, talk
 
-ALL = (*talk.DECLARATIONS,)
+ALL = (
+    *talk.DECLARATIONS,
+    *platform.DECLARATIONS,
+    *bots.DECLARATIONS,
+    *bases.DECLARATIONS,
+    *queues.DECLARATIONS,
+)

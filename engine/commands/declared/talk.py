@@ -20,6 +20,17 @@ DECLARATIONS = (
         faces=_CHAT,
     ),
     Declaration(
+        name="name",
+        aliases=("имя",),
+        summary=N_("how I call you"),
+        help=N_("Says how I call you; with a new name, I call you by that from now on."),
+        scope="bot",
+        role=Role.USER,
+        parameters=(Parameter("new", N_("the new name"), positional=True, rest=True, aliases=("новое",)),),
+        changing=True,
+        faces=_CHAT,
+    ),
+    Declaration(
         name="about",
         aliases=("о боте", "бот"),
         summary=N_("who I am"),

@@ -1,0 +1,63 @@
+"""Bots: the VK community accounts that Salo speaks for."""
+
+from __future__ import annotations
+
+from db.texts import N_
+from engine.commands.declare import Declaration, Parameter
+from engine.commands.values import BASE, BOT, ID
+
+_NAME = Parameter("name", N_("name of the bot"), BOT, required=True, positional=True)
+
+DECLARATIONS = (
+    Declaration(
+        name="bot add",
+        aliases=("бот добавь",),
+        summary=N_("adds a bot"),
+        help=N_("The secret is generated and shown when none is given; write it into the callback settings of VK."),
+        parameters=(
+            _NAME,
+            Parameter("group-id", N_("id of the VK community"), ID, required=True),
+            Parameter("base", N_("base with its answers"), BASE, required=True),
+            Parameter("token", N_("access token of the community"), required=True, secret=True, from_file=True),
+            Parameter("secret", N_("callback secret"), secret=True),
+            Parameter("confirmation", N_("confirmation code of the callback server"), secret=True),
+            Parameter("owner", N_("VK id of the owner"), ID),
+            Parameter("title", N_("title for people"), default=""),
+            Parameter("names", N_("what it is called in a chat"), many=True),
+        ),
+        changing=True,
+    ),
+    Declaration(
+        name="bot list",
+        aliases=("bots", "боты"),
+        summary=N_("lists the bots"),
+    ),
+    Declaration(
+        name="bot show",
+        aliases=("бот покажи",),
+        summary=N_("shows a bot and its settings"),
+        parameters=(_NAME,),
+    ),
+    Declaration(
+        name="bot enable",
+        aliases=("бот включи",),
+        summary=N_("lets a bot answer"),
+        parameters=(_NAME,),
+        changing=True,
+    ),
+    Declaration(
+        name="bot disable",
+        aliases=("бот выключи",),
+        summary=N_("makes a bot silent; what is written to it waits"),
+        parameters=(_NAME,),
+        changing=True,
+    ),
+    Declaration(
+        name="bot remove",
+        aliases=("бот удали",),
+        summary=N_("removes a bot with its settings; its base stays"),
+        parameters=(_NAME, Parameter("force", N_("also throw away the messages that wait"), flag=True)),
+        changing=True,
+        destructive=True,
+    ),
+)
