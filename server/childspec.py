@@ -1,0 +1,41 @@
+"""What is to be known of a child to start it, to tell whether it is up, and to stop it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.process import Child, spawn
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """One child of the platform. ``name`` is unique, in small letters, digits, ``-`` and ``_``: it names its log."""
+
+    kind: str
+    name: str
+    argv: Sequence[str]
+    env: dict[str, str]
+    cwd: Path = Path("/")
+    pass_fds: tuple[int, ...] = ()  # open in the child under the same numbers
+    essential: bool = False  # tried again for ever
+    ready: Callable[[], Awaitable[bool]] | None = None  # asked until it says yes; None: up as soon as it is started
+    ready_within_s: float = 60.0  # longer counts as a failure
+    stdin: bytes = b""
+    stop_signal: int = signal.SIGTERM
+    stop_grace_s: float = 10.0  # until SIGKILL
+    control: bool = False  # has a socket to us on server.process.CONTROL_FD, made anew at each start
+
+    def spawn(self, stdout: int | None = None) -> Child:
+        """Start it once. Raises ``OSError``."""
+        return spawn(
+            self.argv,
+            env=self.env,
+            cwd=self.cwd,
+            stdin=self.stdin,
+            stdout=stdout,
+            fds={number: number for number in self.pass_fds},
+            control=self.control,
+        )

@@ -1,0 +1,1 @@
+"""Redis and MariaDB: private ones below the state directory, or checks of external ones."""

@@ -1,0 +1,47 @@
+"""Finds the server programs, wherever Debian or a private prefix has put them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from server.errors import ProgramMissing
+
+# An ordinary user's PATH may lack the sbin directories, where Debian has mariadbd.
+_MORE_DIRECTORIES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
+_REMEDY = "apt-get install --no-install-recommends mariadb-server-core redis-tools"
+
+
+def find_program(*names: str) -> Path | None:
+    """Return the first of ``names`` that is installed, in the order given."""
+    directories = os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_DIRECTORIES])
+    for name in names:
+        found = shutil.which(name, path=directories)
+        if found:
+            return Path(found)
+    return None
+
+
+def redis_program(directory: Path) -> Path:
+    """Return a program that runs as a Redis server, if need be a link of ours in ``directory``.
+
+    Debian's ``redis-tools`` has the whole server inside ``redis-check-rdb``: what it is called decides what it does.
+    """
+    found = find_program("redis-server", "valkey-server")
+    if found:
+        return found
+    inside = find_program("redis-check-rdb", "valkey-check-rdb")
+    if inside is None:
+        raise ProgramMissing(f"no redis-server found; {_REMEDY}")
+    link = directory / inside.name.replace("check-rdb", "server")
+    link.unlink(missing_ok=True)
+    link.symlink_to(inside)
+    return link
+
+
+def maria_program() -> Path:
+    found = find_program("mariadbd")
+    if found is None:
+        raise ProgramMissing(f"no mariadbd found; {_REMEDY}")
+    return found
