@@ -77,7 +77,7 @@ def parse_job(line: bytes) -> Job:
             lease_key=str(lease["key"]),
             lease_value=str(lease["value"]),
             slots=int(raw.get("slots", 1)),
-            base_delta=str(raw.get("base_delta") or "0-0"),
+            base_delta=str(raw.get("base_delta") or ""),
             ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
             accepted_ms=int(raw.get("accepted_ms") or 0),
         )
