@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import requests
@@ -73,3 +76,80 @@ def running_emulator(**tuning: Any) -> Iterator[EmulatorClient]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+class CallbackReceiver(ThreadingHTTPServer):
+    """A bot's callback server for tests: notes every event and answers what ``answers`` says, else ``ok``.
+
+    ``answers`` are used up in order by events other than the confirmation, as ``(status, body, headers)``.
+    """
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, confirmation: str = "", delay_s: float = 0.0) -> None:
+        super().__init__(("127.0.0.1", 0), _Receive)
+        self.confirmation = confirmation
+        self.delay_s = delay_s
+        self.answers: list[tuple[int, bytes, dict[str, str]]] = []
+        self.events: list[dict[str, Any]] = []
+        self.retries: list[str | None] = []  # X-Retry-Counter of each event
+        self.connections = 0
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/callback"
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        with self.lock:
+            return [event for event in self.events if event["type"] == kind]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A sender that left early is no news here."""
+
+    def take_answer(self, event: dict[str, Any], retry: str | None) -> tuple[int, bytes, dict[str, str]]:
+        with self.lock:
+            self.events.append(event)
+            self.retries.append(retry)
+            if event["type"] == "confirmation":
+                return 200, self.confirmation.encode(), {}
+            return self.answers.pop(0) if self.answers else (200, b"ok", {})
+
+
+class _Receive(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: CallbackReceiver
+
+    def setup(self) -> None:
+        super().setup()
+        with self.server.lock:
+            self.server.connections += 1
+
+    def do_POST(self) -> None:
+        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, body, headers = self.server.take_answer(event, self.headers.get("X-Retry-Counter"))
+        time.sleep(self.server.delay_s)
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the tests look at what was noted."""
+
+
+@contextmanager
+def running_receiver(confirmation: str = "", delay_s: float = 0.0) -> Iterator[CallbackReceiver]:
+    """Run a callback receiver on a free port until the block ends."""
+    receiver = CallbackReceiver(confirmation, delay_s)
+    thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.shutdown()
+        thread.join(10)
+        receiver.server_close()

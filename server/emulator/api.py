@@ -26,7 +26,6 @@ METERS_MAX = 10_000
 _HTML = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
-_SECRET_PARAMS = ("access_token", "captcha_key")
 
 
 class Api:
@@ -83,7 +82,8 @@ class Api:
             body: dict[str, Any] = {"response": self._run(method, params, token, community, fault)}
         except VkError as error:
             calls[f"{method}:{error.code}"] += 1
-            body = {"error": _shown_error(error, method, params)}
+            echoed = params | ({"access_token": token} if self._core.tuning.echo_token and token else {})
+            body = {"error": _shown_error(error, method, echoed)}
         return web.Response(body=dumps(body), headers={"Content-Type": "application/json; charset=utf-8"})
 
     def _run(self, method: str, params: Params, token: str, community: Community | None, fault: Fault | None) -> Any:
@@ -133,12 +133,11 @@ def _bearer(request: web.BaseRequest) -> str:
 
 
 def _shown_error(error: VkError, method: str, params: Params) -> dict[str, Any]:
-    """Return VK's error object. It echoes the parameters, as VK does; a client has to redact them."""
+    """Return VK's error object. It echoes the parameters, message text too; a client has to redact them."""
     echoed = [{"key": "method", "value": method}, {"key": "oauth", "value": "1"}]
     if "v" in params:
         echoed.append({"key": "v", "value": params["v"]})
-    hidden = ("v", *_SECRET_PARAMS)
-    echoed += [{"key": key, "value": value} for key, value in params.items() if key not in hidden]
+    echoed += [{"key": key, "value": value} for key, value in params.items() if key != "v"]
     return {"error_code": error.code, "error_msg": error.text, "request_params": echoed} | error.extra
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import socket
+from typing import Any
 
 from aiohttp import web
 
@@ -16,6 +17,7 @@ from server.emulator.deliveries import Deliveries
 from server.emulator.tuning import Tuning
 
 BACKLOG = 1024
+SHUTDOWN_S = 1.0
 
 
 class Emulator:
@@ -36,20 +38,19 @@ class Emulator:
         return f"http://{self._host}:{self._port}"
 
     async def start(self) -> None:
-        """Listen; a port of 0 becomes a free one."""
-        await self.deliveries.start()
-        server = web.Server(self._handle, access_log=None, keepalive_timeout=600)
-        self._runner = web.ServerRunner(server)
-        await self._runner.setup()
+        """Listen; a port of 0 becomes a free one. ``OSError`` when the port is taken."""
         sock = socket.create_server((self._host, self._port), backlog=BACKLOG)
         self._port = sock.getsockname()[1]
+        await self.deliveries.start()
+        server = web.Server(self._handle, request_factory=_large_request, access_log=None, keepalive_timeout=600)
+        self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
+        await self._runner.setup()
         await web.SockSite(self._runner, sock, backlog=BACKLOG).start()
 
     async def stop(self) -> None:
         """Stop listening, let go of hanging calls and drop what is still to be delivered."""
         self._api.stop()
         if self._runner is not None:
-            self._runner._shutdown_timeout = 1.0
             await self._runner.cleanup()
         await self.deliveries.stop()
 
@@ -62,10 +63,15 @@ class Emulator:
             await self.stop()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        request._client_max_size = BODY_MAX
         path = request.path
         if path.startswith("/method/"):
             return await self._api.answer(request, path.removeprefix("/method/"))
         if path == "/emulator" or path.startswith("/emulator/"):
             return await self._control.answer(request)
         return web.Response(status=404, text="no such page\n")
+
+
+def _large_request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    """Return a request that may carry a long list of orders; aiohttp's own limit is 1 MiB."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=BODY_MAX)

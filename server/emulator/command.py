@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import sys
 
 from db.errors import EXIT_FAILED, EXIT_OK
 from server.emulator.app import Emulator
@@ -19,7 +20,7 @@ def run(arguments: list[str] | None) -> int:
         tuning = Tuning().changed(changes)
         asyncio.run(_serve(Emulator(options.host, options.port, tuning=tuning, seed=options.seed)))
     except (BadOrder, OSError) as error:
-        print(f"emulator: {error}", flush=True)
+        print(f"emulator: {error}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_OK
 

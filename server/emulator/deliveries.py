@@ -41,7 +41,7 @@ class Line:
 
 
 class Deliveries:
-    """All events, for all communities. ``log`` lists one entry for each event and server."""
+    """All events, for all communities. ``log`` lists one entry for each event, server and copy."""
 
     def __init__(self, core: Core) -> None:
         self.log = Log()
@@ -65,12 +65,16 @@ class Deliveries:
         if self._session is not None:
             await self._session.close()
 
-    def emit(self, community: Community, kind: str, content: Any) -> str:
-        """Post an event to every server of ``community`` that wants its kind; return its ``event_id`` at once."""
+    def emit(self, community: Community, kind: str, content: Any, copies: int = 1) -> str:
+        """Post an event to every server of ``community`` that wants its kind; return its ``event_id`` at once.
+
+        ``copies`` above 1 are deliberate duplicates, which VK warns of.
+        """
         event_id = secrets.token_hex(20)
         for server in community.servers.values():
             if kind in server.events or kind not in EVENTS:
-                self._enter(community, server, event_id, kind, content)
+                for _ in range(copies):
+                    self._enter(community, server, event_id, kind, content)
         return event_id
 
     def _enter(self, community: Community, server: CallbackServer, event_id: str, kind: str, content: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from server.emulator.errors import BadOrder, VkError
+from server.emulator.world import CHAT_PEER_BASE
 
 FAULTS_MAX = 1000
 KINDS = ("error", "captcha", "http", "hang", "reset_before", "reset_after", "slow")
@@ -83,6 +84,8 @@ class Faults:
         if not self._faults:
             return None
         peers = {params.get("peer_id", ""), params.get("user_id", ""), *params.get("peer_ids", "").split(",")}
+        if params.get("chat_id", "").isdecimal():
+            peers.add(str(CHAT_PEER_BASE + int(params["chat_id"])))
         for fault in self._faults:
             if fault.matches(method, peers, group_id) and fault.fires(dice):
                 return fault

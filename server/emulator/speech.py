@@ -11,6 +11,7 @@ from server.emulator.errors import BadOrder
 from server.emulator.mentions import resolve_mentions
 from server.emulator.world import PRESSES_KEPT, Community, Thread
 
+COPIES_MAX = 100
 _SAY_KEYS = {
     "from_id",
     "group_id",
@@ -24,6 +25,7 @@ _SAY_KEYS = {
     "date",
     "raw",
     "extra",
+    "copies",
 }
 
 
@@ -56,7 +58,7 @@ def _say_privately(
     if not dialog.allowed:  # the first message is a consent
         dialog.allowed = True
         sender.emit(community, "message_allow", {"user_id": from_id, "key": ""})
-    return _hear(sender, community, from_id, message)
+    return _hear(sender, community, from_id, message, _copies(order))
 
 
 def _say_in_chat(core: Core, sender: Sender, from_id: int, order: dict[str, Any]) -> list[dict[str, Any]]:
@@ -68,7 +70,8 @@ def _say_in_chat(core: Core, sender: Sender, from_id: int, order: dict[str, Any]
         raise BadOrder(f"say: no community takes part in chat {chat.chat_id}; add one with POST /emulator/chats")
     message = _message(core, chat.thread, from_id, order, 0, listeners[0][1])
     chat.thread.add(message)
-    return [_hear(sender, community, peer_id, message) for community, peer_id in listeners]
+    copies = _copies(order)
+    return [_hear(sender, community, peer_id, message, copies) for community, peer_id in listeners]
 
 
 def _message(
@@ -99,9 +102,14 @@ def _quote(thread: Thread, cmid: int, peer_id: int) -> dict[str, Any]:
     return quote
 
 
-def _hear(sender: Sender, community: Community, peer_id: int, message: dict[str, Any]) -> dict[str, Any]:
+def _copies(order: dict[str, Any]) -> int:
+    """Return how often VK posts the event: more than once is its deliberate duplicate."""
+    return max(1, min(_integer(order, "copies", 1), COPIES_MAX))
+
+
+def _hear(sender: Sender, community: Community, peer_id: int, message: dict[str, Any], copies: int) -> dict[str, Any]:
     view = shapes.shown(community, peer_id, message)
-    event_id = sender.emit(community, "message_new", {"message": view, "client_info": shapes.CLIENT_INFO})
+    event_id = sender.emit(community, "message_new", {"message": view, "client_info": shapes.CLIENT_INFO}, copies)
     return {
         "group_id": community.group_id,
         "event_id": event_id,
