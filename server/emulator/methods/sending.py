@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from server.emulator import messages as shapes
 from server.emulator import params as read
+from server.emulator.attachments import STRING_MAX, parse_attachments
 from server.emulator.core import Call
 from server.emulator.errors import TEXTS, VkError
 from server.emulator.keyboards import check_keyboard
@@ -15,7 +15,6 @@ from server.emulator.world import CHAT_PEER_BASE, Remembered, Thread, is_chat_pe
 
 TEXT_MAX = 4096
 PEERS_MAX = 100
-_ATTACHMENT = re.compile(r"(photo|video|audio|doc|wall|market|poll|article|story)(-?\d+)_(\d+)(?:_(\w+))?")
 _NO_PEER = "you should specify peer_id, user_id, domain, chat_id or user_ids param"
 
 
@@ -69,11 +68,11 @@ def _outgoing(call: Call) -> Outgoing:
     text = params.get("message", "").strip()
     if len(text) > TEXT_MAX:
         raise VkError(914)
-    attachment = read.text(params, "attachment", 9000)
+    attachment = read.text(params, "attachment", STRING_MAX)
     outgoing = Outgoing(
         text=text,
         random_id=read.integer(params, "random_id", 0),
-        attachments=_attachments(attachment),
+        attachments=parse_attachments(attachment),
         attachment=attachment,
         keyboard=check_keyboard(params.get("keyboard", "")),
         forward=read.json_object(params, "forward"),
@@ -87,23 +86,12 @@ def _outgoing(call: Call) -> Outgoing:
     return outgoing
 
 
-def _attachments(source: str) -> list[dict[str, Any]]:
-    made = []
-    for item in filter(None, (part.strip() for part in source.split(","))):
-        match = _ATTACHMENT.fullmatch(item)
-        if match is None:
-            raise VkError(100, f"attachment: {item[:40]} is not an attachment")
-        kind, owner, number, access_key = match.groups()
-        body: dict[str, Any] = {"id": int(number), "owner_id": int(owner)}
-        made.append({"type": kind, kind: body | ({"access_key": access_key} if access_key else {})})
-    return made
-
-
 def _deliver_or_tell(call: Call, peer_id: int, outgoing: Outgoing) -> dict[str, Any]:
     try:
         return _deliver(call, peer_id, outgoing)
     except VkError as error:
-        return {"peer_id": peer_id, "message_id": 0, "error": {"code": error.code, "description": error.text}}
+        fate = {"code": error.code, "description": error.text}
+        return {"peer_id": peer_id, "message_id": 0, "conversation_message_id": 0, "error": fate}
 
 
 def _deliver(call: Call, peer_id: int, outgoing: Outgoing) -> dict[str, Any]:
