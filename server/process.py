@@ -41,7 +41,8 @@ class Exit:
 
     def __str__(self) -> str:
         if self.signal is not None:
-            return f"killed by {signal.Signals(self.signal).name}"
+            known = self.signal in signal.Signals.__members__.values()  # the real-time ones have no name
+            return f"killed by {signal.Signals(self.signal).name if known else f'signal {self.signal}'}"
         return f"exited with {self.code}"
 
 

@@ -45,6 +45,7 @@ def test_child_runs_in_its_directory_with_its_stdin_and_environment_alone(tmp_pa
     [
         ("exit 3", Exit(3, None), "exited with 3"),
         ("kill -SEGV $$", Exit(None, 11), "killed by SIGSEGV"),
+        ("kill -36 $$", Exit(None, 36), "killed by signal 36"),
         ("exec /nowhere/program", Exit(127, None), "exited with 127"),
     ],
 )

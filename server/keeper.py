@@ -1,0 +1,224 @@
+"""Keeps one child running: starts it, waits until it is ready, starts it again when it ends, stops it when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+
+from db.errors import SaloError
+from db.protocol import ProcessInfo, ProcessState
+from server.childspec import ChildSpec
+from server.errors import ChildNotReady
+from server.logs import ChildLog
+from server.output import OutputReader
+from server.process import Child
+from server.restarts import RestartHistory, RestartRules, after_failure
+
+log = logging.getLogger(__name__)
+
+_READY_EVERY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all keepers of one supervisor share."""
+
+    rules: RestartRules
+    dice: random.Random
+    on_change: Callable[[ProcessInfo], None]
+    on_started: Callable[[str, Child], None]
+
+
+class Keeper:
+    """One child's life, from ``start`` to ``stop``; both may be repeated."""
+
+    def __init__(self, spec: ChildSpec, child_log: ChildLog, around: Surroundings) -> None:
+        self.spec = spec
+        self._log = child_log
+        self._around = around
+        self._state: ProcessState = "stopped"
+        self._reason: str | None = None
+        self._starts = 0
+        self._history = RestartHistory()
+        self._child: Child | None = None
+        self._ready_since_s: float | None = None
+        self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, with a clean record. Nothing happens when it has begun already."""
+        if self._life is None:
+            self._stopping.clear()
+            self._history = RestartHistory()
+            self._enter("starting")
+            self._life = asyncio.create_task(self._live(), name=f"keeper {self.spec.name}")
+
+    async def stop(self) -> None:
+        """Stop the child: its signal, its grace, then SIGKILL. Returns when it is gone."""
+        life = self._life
+        if life is not None:
+            self._stopping.set()
+            await asyncio.wait([life])
+            if self._life is life:  # not begun anew by another waiter
+                self._life = None
+
+    async def wait_ready(self, timeout_s: float) -> None:
+        """Return when it is ready. Raises ``ChildNotReady`` when it is given up, stopped, or too slow."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._state not in ("running", "failed", "stopped"):
+                    await self._changed.wait()
+        except TimeoutError:
+            raise self._not_ready(f"is not ready after {timeout_s:g} s") from None
+        if self._state != "running":
+            raise self._not_ready(f"is {self._state}")
+
+    def info(self) -> ProcessInfo:
+        child = self._child
+        return ProcessInfo(
+            kind=self.spec.kind,
+            name=self.spec.name,
+            pid=child.pid if child else None,
+            state=self._state,
+            restarts=max(self._starts - 1, 0),
+            uptime_s=round(time.monotonic() - child.started_s, 1) if child else None,
+            memory_mb=_memory_mb(child.pid) if child else None,
+            reason=self._reason,
+        )
+
+    def tail(self) -> Sequence[str]:
+        """Return the last lines that it said."""
+        return self._log.tail()
+
+    async def _live(self) -> None:
+        """Start it again and again, as the restart rules say, until told to stop."""
+        reason: str | None = None
+        try:
+            while not self._stopping.is_set():
+                reason = await self._live_guarded()
+                if not self._stopping.is_set():
+                    await self._pause_after(reason)
+        finally:
+            self._enter("stopped", reason)
+            self._log.close()
+
+    async def _live_guarded(self) -> str:
+        try:
+            return await self._live_once()
+        except Exception as error:  # ours or a listener's bug: the child is down, and is to come back
+            log.exception("keeping failed name=%s", self.spec.name)
+            return f"{type(error).__name__} in its keeper"
+
+    async def _live_once(self) -> str:
+        """Start the child and stay with it to its end; return why it ended."""
+        self._starts += 1
+        self._ready_since_s = None
+        try:
+            child = self.spec.spawn()
+        except OSError as error:
+            return f"cannot be started: {error}"
+        self._child = child
+        self._enter("starting")
+        reader = OutputReader(child, self._log)
+        try:
+            self._around.on_started(self.spec.name, child)
+            return await self._attend(child)
+        finally:
+            # Also when we are cancelled, or a listener failed: no child stays unattended.
+            child.kill()
+            await child.ended()
+            reader.finish()
+            self._child = None
+
+    async def _attend(self, child: Child) -> str:
+        """Bring it to readiness, wait for its end or for the order to stop."""
+        ended = asyncio.ensure_future(child.ended())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        ready = asyncio.ensure_future(self._until_ready())
+        try:
+            within_s = self.spec.ready_within_s
+            await asyncio.wait({ended, stopping, ready}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                ready.result()
+                self._ready_since_s = time.monotonic()
+                self._enter("running")
+                await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return str(ended.result())
+            if not stopping.done():
+                return f"was not ready within {within_s:g} s"
+            self._enter("stopping")
+            child.signal(self.spec.stop_signal)
+            await asyncio.wait({ended}, timeout=self.spec.stop_grace_s)
+            return "stopped" if ended.done() else f"killed after {self.spec.stop_grace_s:g} s of grace"
+        finally:
+            for waiting in (ended, stopping, ready):
+                waiting.cancel()
+            await asyncio.gather(ended, stopping, ready, return_exceptions=True)
+
+    async def _until_ready(self) -> None:
+        if self.spec.ready is None:
+            return
+        while not await self._is_ready(self.spec.ready):
+            await asyncio.sleep(_READY_EVERY_S)
+
+    async def _is_ready(self, probe: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await probe()
+        except (SaloError, OSError):
+            return False
+
+    async def _pause_after(self, reason: str) -> None:
+        """Note a failure and wait as long as the rules say, or until told to stop."""
+        now_s = time.monotonic()
+        restart = after_failure(
+            self._history,
+            now_s=now_s,
+            up_s=now_s - self._ready_since_s if self._ready_since_s is not None else 0.0,
+            essential=self.spec.essential,
+            dice=self._around.dice,
+            rules=self._around.rules,
+        )
+        self._history = restart.history
+        level = logging.ERROR if restart.history.is_failed else logging.WARNING
+        wait = "never" if restart.delay_s is None else f"{restart.delay_s:.1f}"
+        log.log(level, "process ended kind=%s name=%s reason=%r restart_in_s=%s", *self._ids, reason, wait)
+        self._enter("failed" if restart.history.is_failed else "backoff", reason)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), restart.delay_s)
+
+    def _enter(self, state: ProcessState, reason: str | None = None) -> None:
+        self._state = state
+        self._reason = reason or self._reason
+        if state == "running":
+            log.info("process running kind=%s name=%s pid=%s", *self._ids, self._child and self._child.pid)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        self._around.on_change(self.info())
+
+    @property
+    def _ids(self) -> tuple[str, str]:
+        return self.spec.kind, self.spec.name
+
+    def _not_ready(self, how: str) -> ChildNotReady:
+        why = f" ({self._reason})" if self._reason else ""
+        said = self.tail()
+        return ChildNotReady(
+            f"{self.spec.name} {how}{why}; {f'it said: {said[-1][:300]}' if said else 'it said nothing'}; "
+            f"see logs/{self.spec.name}.log"
+        )
+
+
+def _memory_mb(pid: int) -> float | None:
+    try:
+        return round(float(psutil.Process(pid).memory_info().rss) / (1 << 20), 1)
+    except psutil.Error:
+        return None
