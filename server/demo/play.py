@@ -1,0 +1,131 @@
+"""Plays the demo: lets people talk at a steady rate, follows what bots say, and sums it up when all has settled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from db import keys
+from db.bases import Base
+from db.links import redis_client
+from db.models import History
+from engine.vk.random_id import derive_random_id
+from server.demo.cast import ROLES
+from server.demo.chatter import Chatter, Speech
+from server.demo.score import Said, Shown, Summary, summarise
+from server.demo.stage import Stage
+
+SETTLE_S = 60.0  # for what is still under way when people fall silent
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One line of the live view: who said what, to whom."""
+
+    at_ms: float
+    who: str
+    to: str
+    where: str
+    text: str
+    is_bot: bool
+
+
+class Play:
+    """One performance on a stage. ``on_heard`` is told each line as it falls."""
+
+    def __init__(self, stage: Stage, chatter: Chatter, on_heard: Callable[[Heard], None] = lambda heard: None) -> None:
+        self._stage = stage
+        self._chatter = chatter
+        self._on_heard = on_heard
+        self._said: list[Said] = []
+        self._shown: list[Shown] = []
+        self._last_sent = 0
+        self._roles = {role.group_id: role for role in ROLES}
+
+    @property
+    def said(self) -> int:
+        return len(self._said)
+
+    async def talk(self, rate: float, until: Callable[[], bool]) -> None:
+        """Say ``rate`` messages a second until ``until`` says that it is enough."""
+        started, spoken = time.monotonic(), 0
+        while not until():
+            due = int((time.monotonic() - started) * rate) + 1
+            speeches = [self._chatter.next() for _ in range(due - spoken)]
+            if speeches:
+                await self._say(speeches)
+                spoken = due
+            await asyncio.sleep(min(1.0 / rate, 0.05))
+
+    async def _say(self, speeches: list[Speech]) -> None:
+        at_ms = time.time() * 1000
+        answers = await self._stage.desk.order("/say", [self._order(speech) for speech in speeches])
+        for speech, answer in zip(speeches, answers, strict=True):
+            for event in answer["events"]:
+                kind = speech.kind if event["group_id"] == speech.role.group_id else "aside"
+                place = (event["group_id"], event["peer_id"], event["conversation_message_id"])
+                self._said.append(Said(event["event_id"], *place, kind, at_ms))
+            where = speech.room.title if speech.room else ""
+            self._on_heard(Heard(at_ms, speech.human.first_name, speech.role.title, where, speech.text, False))
+
+    def _order(self, speech: Speech) -> dict[str, Any]:
+        peer = self._stage.chats[speech.room.title] if speech.room else "private"
+        return {
+            "from_id": speech.human.id,
+            "group_id": speech.role.group_id,
+            "peer": peer,
+            "text": speech.text,
+        }
+
+    async def follow(self) -> None:
+        """Collect what bots send, until cancelled."""
+        while True:
+            await self._collect(wait_s=20)
+
+    async def _collect(self, wait_s: int) -> None:
+        page = await self._stage.desk.read("/sent", after=self._last_sent, limit=_PAGE, wait=wait_s)
+        for entry in page["sent"]:
+            self._last_sent = entry["n"]
+            self._shown.append(Shown(entry["group_id"], entry["peer_id"], entry["random_id"], entry["at_ms"]))
+            role = self._roles[entry["group_id"]]
+            where = "chat" if entry["chat_id"] else ""
+            self._on_heard(Heard(entry["at_ms"], role.title, str(entry["peer_id"]), where, entry["text"], True))
+
+    async def summary(self) -> Summary:
+        """Wait until everything is settled and written to the bases, then return what it came to."""
+        await self._until_settled()
+        before = -1
+        while before != self._last_sent:
+            before = self._last_sent
+            await self._collect(wait_s=0)
+        remembered = await asyncio.to_thread(self._remembered)
+        return summarise(self._said, self._shown, remembered, derive_random_id)
+
+    async def _until_settled(self) -> None:
+        """Return when VK waits for no `ok`, no inbox and no journal holds anything, or after ``SETTLE_S``."""
+        client = redis_client(self._stage.settings)
+        streams = [keys.inbox(role.name) for role in ROLES] + [keys.journal(role.base) for role in ROLES]
+        deadline = time.monotonic() + SETTLE_S
+        while time.monotonic() < deadline:
+            pending = await self._stage.desk.read("/deliveries", outcome="pending", limit=1)
+            if not pending["deliveries"]:
+                lengths = await asyncio.to_thread(lambda: [client.xlen(stream) for stream in streams])
+                if not any(lengths):
+                    break
+            await asyncio.sleep(0.05)
+        client.close()
+
+    def _remembered(self) -> dict[str, list[str]]:
+        """Return ``{event_id: [reply or "", …]}`` from the history tables of the demo's bases."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in {role.base for role in ROLES}:
+            with Base(name, self._stage.settings).unit():
+                rows: Any = History.select(History.event_id, History.tx).tuples()
+                for event_id, reply in rows:
+                    found[event_id].append(reply or "")
+        return found

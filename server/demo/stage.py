@@ -1,0 +1,239 @@
+"""Sets the demo's stage: an emulator and a platform as real processes over one passing state directory.
+
+The system tests play on the same stage. Both processes die with this one, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from db.bases import BaseStore
+from db.bots import BotStore, generate_secret
+from db.errors import SaloError
+from db.links import redis_client
+from db.seal import Sealer
+from db.settings import Settings, load_settings
+from server.demo.cast import HUMANS, ROLES, ROOMS, Role, Room
+from server.demo.desk import Desk
+from server.importing import import_answers
+from server.process import Child, child_environment, spawn
+
+PHRASES = Path(__file__).parent / "phrases_ru.tsv"
+START_S = 60.0  # until both processes answer
+STOP_S = 30.0  # until the platform has stopped by itself
+
+
+class StageFailed(SaloError):
+    """The demo's emulator or platform did not start; the message holds its last words."""
+
+
+@dataclass
+class Stage:
+    """A set stage: ``tokens`` and ``callback_secrets`` by group id, ``chats`` are the emulator's by room title."""
+
+    settings: Settings
+    desk: Desk
+    emulator: Child
+    platform: Child
+    tokens: dict[int, str] = field(default_factory=dict)
+    callback_secrets: dict[int, str] = field(default_factory=dict)
+    chats: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def callback_url(self) -> str:
+        return f"http://{self.settings.callback.host}:{self.settings.callback.port}"
+
+    async def start_platform(self) -> None:
+        """Start the platform again after it was killed, and wait until it says that it is ready."""
+        self.platform = await _start_platform(self.settings)
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def set_stage(
+    tables: Mapping[str, Mapping[str, Any]] | None = None, *, time_scale: float = 1.0
+) -> AsyncIterator[Stage]:
+    """Start both processes, let the cast in, and clear everything away at the end.
+
+    ``tables`` are added to the stage's ``salo.toml``. ``time_scale`` shortens the emulator's waits before it repeats
+    an event. Raises ``StageFailed``.
+    """
+    home = Path(tempfile.mkdtemp(prefix="salo-demo-"))
+    emulator: Child | None = None
+    stage: Stage | None = None
+    try:
+        bare = _settings(home, "http://127.0.0.1:1", {})
+        emulator = spawn(
+            [sys.executable, "-I", "-m", "server.emulator", "--time-scale", str(time_scale)],
+            env=child_environment(bare),
+        )
+        settings = _settings(home, await _first_line(emulator), tables or {})
+        platform = await _start_platform(settings)
+        async with Desk(settings.vk.api_url) as desk:
+            stage = Stage(settings, desk, emulator, platform)
+            await _let_in(stage)
+            yield stage
+    finally:
+        if stage is not None:
+            await stop_child(stage.platform)
+        if emulator is not None:
+            await stop_child(emulator)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _settings(home: Path, api_url: str, tables: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Write the stage's ``salo.toml`` and read it as every process will."""
+    merged: dict[str, dict[str, Any]] = {
+        "platform": {"home": str(home)},
+        "vk": {"api_url": api_url},
+        "callback": {"port": free_port()},
+    }
+    for table, keys in tables.items():
+        merged.setdefault(table, {}).update(keys)
+    lines = []
+    for table, keys in merged.items():
+        lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in keys.items())]
+    config = home / "salo.toml"
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return load_settings(config, environ={})
+
+
+def _toml(value: Any) -> str:
+    return str(value) if isinstance(value, (int, float)) else f'"{value}"'
+
+
+async def _first_line(child: Child) -> str:
+    """Return the first line a child prints; raises ``StageFailed`` when it ends before."""
+    assert child.output is not None
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(os.dup(child.output), "rb", 0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    line = (await asyncio.wait_for(reader.readline(), START_S)).decode().strip()
+    if not line.startswith("http"):
+        raise StageFailed(f"the emulator did not start: {line or 'it said nothing'}")
+    return line
+
+
+async def _start_platform(settings: Settings) -> Child:
+    """Start ``salo run`` and wait for its ``READY=1``, as systemd would."""
+    log = settings.home / "platform.log"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+        address = f"\0salo-demo-{secrets.token_hex(8)}"
+        door.bind(address)
+        door.setblocking(False)
+        environment = {**child_environment(settings), "NOTIFY_SOCKET": "@" + address[1:]}
+        with log.open("ab") as output:
+            platform = spawn(
+                [sys.executable, "-I", "-m", "server.cli", "--config", str(settings.source), "run"],
+                env=environment,
+                stdout=output.fileno(),
+            )
+        ready = asyncio.ensure_future(_until_ready(door))
+        ended = asyncio.ensure_future(platform.ended())
+        await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ready, ended):
+            task.cancel()
+        if not ready.done() or ready.cancelled():
+            platform.kill()
+            tail = log.read_text(errors="replace").splitlines()[-20:]
+            raise StageFailed("the platform did not start:\n" + "\n".join(tail))
+    return platform
+
+
+async def _until_ready(door: socket.socket) -> None:
+    while b"READY=1" not in await asyncio.get_running_loop().sock_recv(door, 4096):
+        pass
+
+
+async def stop_child(child: Child) -> None:
+    """Ask a child to stop and wait for it; after ``STOP_S`` it is killed."""
+    child.signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(child.ended(), STOP_S)
+    except TimeoutError:
+        child.kill()
+        await child.ended()
+
+
+async def _let_in(stage: Stage) -> None:
+    """Create the cast on both sides: people, communities and chats in VK, bots and bases in Salo."""
+    stage.tokens.update({role.group_id: f"vk1.a.demo-{secrets.token_urlsafe(24)}" for role in ROLES})
+    people = [{"id": one.id, "first_name": one.first_name, "last_name": one.last_name} for one in HUMANS]
+    await stage.desk.order("/users", people)
+    communities = [_community(role, stage.tokens[role.group_id]) for role in ROLES]
+    made = {one["group_id"]: one["confirmation"] for one in await stage.desk.order("/communities", communities)}
+    rooms = await stage.desk.order("/chats", [_chat(room) for room in ROOMS])
+    stage.chats.update({room.title: one["chat_id"] for room, one in zip(ROOMS, rooms, strict=True)})
+    stage.callback_secrets.update({role.group_id: generate_secret() for role in ROLES})
+    await asyncio.to_thread(_add_bots, stage, made)
+    for role in ROLES:
+        url = f"{stage.callback_url}/callback/{role.group_id}"
+        await stage.desk.set_up_callback(
+            role.group_id, stage.tokens[role.group_id], url, stage.callback_secrets[role.group_id]
+        )
+    await _until_confirmed(stage)
+
+
+def _community(role: Role, token: str) -> dict[str, Any]:
+    return {"group_id": role.group_id, "token": token, "screen_name": role.screen_name, "name": role.title}
+
+
+def _chat(room: Room) -> dict[str, Any]:
+    communities = [role.group_id for role in room.bots]
+    return {"title": room.title, "communities": communities, "users": [one.id for one in HUMANS]}
+
+
+def _add_bots(stage: Stage, confirmations: Mapping[int, str]) -> None:
+    """Do what ``salo base create``, ``salo import`` and ``salo bot add`` do."""
+    settings = stage.settings
+    client = redis_client(settings)
+    bases = BaseStore(client, settings)
+    bots = BotStore(client, settings, Sealer.from_file(settings.state.key))
+    for base in dict.fromkeys(role.base for role in ROLES):
+        bases.create(base, base)
+        with PHRASES.open("rb") as lines:
+            import_answers(bases.open(base), lines, "tsv")
+    for role in ROLES:
+        bots.add(
+            role.name,
+            role.group_id,
+            role.base,
+            stage.tokens[role.group_id],
+            stage.callback_secrets[role.group_id],
+            confirmations[role.group_id],
+            role.title,
+            names=role.names,
+        )
+    client.close()
+
+
+async def _until_confirmed(stage: Stage) -> None:
+    """Wait until VK has confirmed every community's server."""
+    deadline = asyncio.get_running_loop().time() + START_S
+    for role in ROLES:
+        token = stage.tokens[role.group_id]
+        while True:
+            servers = await stage.desk.call("groups.getCallbackServers", token, group_id=role.group_id)
+            if all(server["status"] == "ok" for server in servers["items"]):
+                break
+            if asyncio.get_running_loop().time() > deadline:
+                raise StageFailed(f"VK did not confirm the callback server of {role.name}")
+            await asyncio.sleep(0.02)

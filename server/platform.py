@@ -1,0 +1,250 @@
+"""The platform process behind ``salo run``: brings the parts up in order, keeps them together, takes them down.
+
+Everything that works is a child process or a module of its own (supervisor, dispatcher, control); this one knows
+only what needs what: storage, then the journal writer, the workers and the lanes, then the callback servers, which
+must not take an event before somebody can answer it. They go down in the opposite order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import psutil
+
+from db.bot_config import BotConfig
+from db.bots import Bot
+from db.errors import EXIT_OK, NotFound
+from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
+from db.protocol import BotInfo, PlatformSnapshot, ProcessInfo
+from db.settings import Settings
+from db.texts import _
+from db.version import VERSION
+from server.asking import answerer
+from server.callback.listener import open_listener
+from server.children import ZYGOTE, callback_specs, journal_spec, zygote_spec
+from server.commands.context import Resources
+from server.control import ControlServer
+from server.dispatcher.dispatcher import Dispatcher, LaneInfo
+from server.dispatcher.pool import Pool
+from server.dispatcher.sources import CommandSource, WorkerSource, ZygoteSource
+from server.host import host_id
+from server.notify import notify
+from server.orphans import become_subreaper, kill_adopted, reap_adopted
+from server.process import Child, child_environment
+from server.storage.check import check_external
+from server.storage.embedded import embedded_specs
+from server.storage.lock import LEAVING, PLATFORM, StateLock
+from server.supervisor import Supervisor
+
+LOCK_WAIT_S = 10.0  # for a command of the shell, or a platform on its way out, to let go of the storage
+READY_WITHIN_S = 60.0
+DRAIN_S = 20.0  # at a stop: for the jobs that are under way
+ASKS_AT_ONCE = 4
+
+log = logging.getLogger("salo")
+
+
+def run(settings: Settings) -> int:
+    """Run the platform until SIGTERM, SIGINT or ``salo stop``; return the exit code. Raises ``SaloError``."""
+    logging.basicConfig(
+        level=settings.platform.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    settings.state.prepare()
+    for warning in check_external(settings):
+        log.warning(warning)
+    lock = StateLock.acquire(settings.state, PLATFORM, LOCK_WAIT_S)
+    become_subreaper()
+    try:
+        asyncio.run(Platform(settings, lock).live())
+    finally:
+        lock.close()
+    return EXIT_OK
+
+
+class Platform:
+    """One running platform. It is also what commands see of it (``server.commands.context.PlatformView``)."""
+
+    def __init__(self, settings: Settings, lock: StateLock) -> None:
+        self._settings = settings
+        self._lock = lock
+        self._started_s = time.monotonic()
+        self._stopping = asyncio.Event()
+        self._phase = "starting"
+        self._resources = Resources(settings)
+        self._executor = ThreadPoolExecutor(ASKS_AT_ONCE, thread_name_prefix="ask")
+        self._zygote = ZygoteSource()
+        self._supervisor = Supervisor(settings, self._on_process, self._on_line, on_started=self._on_started)
+        self._pool = Pool(self._worker_source(), settings.engine.workers, settings.engine.jobs_per_worker)
+        self._control = ControlServer(settings, self, self._resources)
+        self._dispatcher: Dispatcher | None = None
+        self._listener: socket.socket | None = None
+        self._bots: dict[str, Bot] = {}
+
+    # What commands see.
+
+    def snapshot(self) -> PlatformSnapshot:
+        """Return how everything is, at once."""
+        lanes = self._dispatcher.lanes() if self._dispatcher else {}
+        bots = [_bot_info(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
+        return PlatformSnapshot(self._facts(), bots, [*self._supervisor.processes(), *_workers(self._pool.pids)])
+
+    def request_stop(self) -> None:
+        """Begin to stop, and return before it is done."""
+        self._stopping.set()
+
+    async def restart(self, name: str) -> None:
+        """Restart one child and return when it was started again. ``NotFound`` when there is none of this name."""
+        try:
+            await self._supervisor.restart(name)
+        except KeyError:
+            known = ", ".join(info.name for info in self._supervisor.processes())
+            raise NotFound(_("there is no process {name}; there are: {known}").format(name=name, known=known)) from None
+
+    def _facts(self) -> dict[str, Any]:
+        storage = self._settings.storage
+        return {
+            "state": self._phase,
+            "pid": os.getpid(),
+            "version": VERSION,
+            "uptime_s": round(time.monotonic() - self._started_s, 1),
+            "home": str(self._settings.home),
+            "callback": f"{self._settings.callback.host}:{self._settings.callback.port}",
+            "redis": "embedded" if is_redis_embedded(self._settings) else storage.redis.split("@")[-1],
+            "mariadb": "embedded" if is_maria_embedded(self._settings) else storage.mariadb.split("@")[-1],
+        }
+
+    # Its life.
+
+    async def live(self) -> None:
+        """Come up, serve until told to stop, go down. Raises ``SaloError`` when a part cannot come up."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.request_stop)
+        loop.add_signal_handler(signal.SIGCHLD, reap_adopted)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        starting = asyncio.ensure_future(self._come_up())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stopping
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await self._go_down()
+
+    async def _come_up(self) -> None:
+        await self._control.start()
+        for spec in await asyncio.to_thread(embedded_specs, self._settings, self._lock):
+            await self._supervisor.add(spec)
+            await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
+        await asyncio.to_thread(self._resources.bases.migrate_all)
+        await self._supervisor.add(journal_spec(self._settings))
+        await self._start_lanes()
+        await self._open_callbacks()
+        self._phase = "running"
+        notify("READY=1")
+        log.info("platform ready pid=%d home=%s", os.getpid(), self._settings.home)
+
+    async def _start_lanes(self) -> None:
+        if not self._settings.engine.command:
+            await self._supervisor.add(zygote_spec(self._settings))
+        self._pool.start()
+        dispatcher = Dispatcher(
+            self._settings,
+            async_redis_client(self._settings),
+            self._load_bots,
+            self._pool,
+            host_id(self._settings.state),
+            self._control.publish,
+            answerer(self._resources, self, self._executor),
+        )
+        await dispatcher.start()
+        self._dispatcher = dispatcher
+
+    async def _open_callbacks(self) -> None:
+        self._listener = open_listener(self._settings)  # ours to the end: a server that is started again gets it too
+        specs = callback_specs(self._settings, self._listener.fileno())
+        for spec in specs:
+            await self._supervisor.add(spec)
+        for spec in specs:
+            await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
+
+    async def _go_down(self) -> None:
+        """Take no more events, finish what is begun, write it down, and only then stop the storage."""
+        self._phase = "stopping"
+        self._lock.mark(LEAVING)
+        notify("STOPPING=1")
+        log.info("platform stops pid=%d", os.getpid())
+        callbacks = [info.name for info in self._supervisor.processes() if info.kind == "callback"]
+        await asyncio.gather(*(self._supervisor.stop(name) for name in callbacks))
+        if self._dispatcher is not None:
+            await self._dispatcher.drain(DRAIN_S)
+        await self._pool.stop()
+        await self._supervisor.stop_all()
+        kill_adopted()
+        await self._control.stop()
+        if self._listener is not None:
+            self._listener.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._resources.close()
+
+    # What it is told by its parts.
+
+    def _on_process(self, info: ProcessInfo) -> None:
+        self._control.publish("process", asdict(info))
+
+    def _on_line(self, name: str, line: str) -> None:
+        self._control.publish("log", {"name": name, "line": line})
+
+    def _on_started(self, name: str, child: Child) -> None:
+        if name == ZYGOTE and child.control is not None:
+            self._zygote.attach(child.control)
+
+    async def _load_bots(self) -> list[tuple[Bot, BotConfig]]:
+        """Return all bots with their settings, for the dispatcher; remembered for the snapshot."""
+        found = await asyncio.to_thread(self._resources.bots.with_configs)
+        self._bots = {bot.name: bot for bot, _config in found}
+        return found
+
+    def _worker_source(self) -> WorkerSource:
+        command = self._settings.engine.command
+        if not command:
+            return self._zygote
+        return CommandSource(command, child_environment(self._settings), self._on_line)
+
+
+def _bot_info(bot: Bot, lane: LaneInfo) -> BotInfo:
+    return BotInfo(
+        name=bot.name,
+        bot_id=bot.bot_id,
+        group_id=bot.group_id,
+        base=bot.base,
+        enabled=bot.enabled,
+        lane=lane.lane,
+        waiting=lane.waiting,
+        in_flight=lane.in_flight,
+        counters=lane.counters,
+    )
+
+
+def _workers(pids: Iterable[int]) -> list[ProcessInfo]:
+    """Return the engine workers, which belong to the pool and not to the supervisor."""
+    found = []
+    for pid in pids:
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            memory_mb = round(float(process.memory_info().rss) / (1 << 20), 1)
+            uptime_s = round(time.time() - process.create_time(), 1)
+            found.append(ProcessInfo("worker", f"worker-{pid}", pid, "running", 0, uptime_s, memory_mb))
+    return found

@@ -1,0 +1,56 @@
+"""Finds and kills the real processes of a stage, and looks for what must not be left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from db.settings import Settings
+
+
+def salo(settings: Settings, *words: str, stdin: str = "", timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run ``salo`` as a shell would, against the stage's state directory."""
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SALO_HOME": str(settings.home)}
+    return subprocess.run(
+        [sys.executable, "-I", "-m", "server.cli", "--config", str(settings.source), *words],
+        input=stdin, capture_output=True, text=True, timeout=timeout_s, env=environment,
+    )  # fmt: skip
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Return what ``salo status --json`` prints."""
+    told = salo(settings, "status", "--json")
+    assert told.returncode == 0, told.stderr
+    found: dict[str, Any] = json.loads(told.stdout)
+    return found
+
+
+def pid_of(settings: Settings, kind: str) -> int:
+    """Return the pid of the first living process of a kind."""
+    return next(int(item["pid"]) for item in status(settings)["processes"] if item["kind"] == kind and item["pid"])
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def of_home(home: Path) -> list[psutil.Process]:
+    """Return every living process that was started for this state directory, by its environment or its files."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                continue
+            belongs = process.environ().get("SALO_HOME") == str(home) or process.cwd().startswith(str(home))
+            if belongs or any(str(home) in word for word in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
