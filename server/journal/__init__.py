@@ -1,0 +1,1 @@
+"""The journal writer: tells MariaDB what the lanes wrote down, each row exactly once."""
