@@ -19,6 +19,7 @@ from server.emulator.core import Core
 from server.emulator.deliveries import Deliveries
 from server.emulator.errors import BadOrder, VkError
 from server.emulator.events import EVENTS
+from server.emulator.log import ENTRIES_MAX
 from server.emulator.methods.callbacks import create_server
 from server.emulator.world import User
 
@@ -54,7 +55,7 @@ class Control:
         """Settings, and how much of everything there is."""
         core = self._core
         outcomes: dict[str, int] = {}
-        for told in self._deliveries.log.after(0, PAGE_MAX):
+        for told in self._deliveries.log.after(0, ENTRIES_MAX):
             outcomes[told["outcome"]] = outcomes.get(told["outcome"], 0) + 1
         return {
             "settings": asdict(core.tuning),

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
-ENTRIES_MAX = 200_000
+ENTRIES_MAX = 100_000  # about 1 KiB each
 
 
 class Log:
