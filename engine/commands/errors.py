@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.errors import EXIT_NOT_ALLOWED, EXIT_USAGE, SaloError
+from db.errors import EXIT_NOT_ALLOWED, EXIT_UNREACHABLE, EXIT_USAGE, SaloError
 
 
 class CommandError(SaloError):
@@ -19,3 +19,9 @@ class NotAllowed(CommandError):
     """The role of whoever asks does not suffice."""
 
     exit_code = EXIT_NOT_ALLOWED
+
+
+class PlatformDown(CommandError):
+    """A command needs a running platform, and there is none."""
+
+    exit_code = EXIT_UNREACHABLE

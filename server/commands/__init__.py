@@ -1,0 +1,1 @@
+"""The bodies of the platform's commands, and how they are run: rights, storage, audit."""

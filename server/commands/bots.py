@@ -1,0 +1,102 @@
+"""The bodies of ``bot add|list|show|enable|disable|remove``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from db import keys
+from db.bot_config import BotConfig
+from db.bots import Bot, generate_secret
+from db.protocol import CommandResult
+from db.secret import Secret
+from db.texts import _
+from engine.commands.bind import Arguments
+from server.commands.context import PlatformContext
+from server.commands.run import bodies
+from server.commands.tables import table
+
+
+@bodies.of("bot add")
+def add(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Add a bot; a generated secret is told here, and never again."""
+    given = args.optional("secret")
+    secret = given or generate_secret()
+    bot = context.bots.add(
+        args.text("name"),
+        args.integer("group-id"),
+        args.text("base"),
+        Secret(args.text("token").strip()),
+        Secret(secret),
+        Secret(args.optional("confirmation") or ""),
+        title=args.text("title"),
+        owner=str(args["owner"] or ""),
+        names=args.texts("names"),
+    )
+    lines = [_("bot {name} is added").format(name=bot.name), _address(context, bot)]
+    if not given:
+        lines.append(_("secret: {secret}").format(secret=secret))
+    return CommandResult("\n".join(lines), {**asdict(bot), **({} if given else {"secret": secret})})
+
+
+def _address(context: PlatformContext, bot: Bot) -> str:
+    callback = context.settings.callback
+    start = callback.public_url.rstrip("/") or f"http://{callback.host}:{callback.port}"
+    return _("VK is to post to: {url}").format(url=f"{start}/callback/{bot.group_id}")
+
+
+@bodies.of("bot list")
+def list_bots(context: PlatformContext, args: Arguments) -> CommandResult:
+    """List the bots with what waits for each."""
+    bots = context.bots.list()
+    waiting = {bot.name: int(context.redis.xlen(keys.inbox(bot.name))) for bot in bots}
+    heads = (_("bot"), _("id"), _("community"), _("base"), _("state"), _("waiting"), _("title"))
+    rows = [(bot.name, bot.bot_id, bot.group_id, bot.base, _state(bot), waiting[bot.name], bot.title) for bot in bots]
+    text = table(heads, rows) if rows else _("there are no bots; add one: salo bot add NAME …")
+    return CommandResult(text, [{**asdict(bot), "waiting": waiting[bot.name]} for bot in bots])
+
+
+def _state(bot: Bot) -> str:
+    return _("on") if bot.enabled else _("off")
+
+
+@bodies.of("bot show")
+def show(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Show one bot and its settings; of secrets only whether they are set."""
+    bot = context.bots.get(args.text("name"))
+    data = {**asdict(bot), "config": _shown(context.bots.config(bot))}
+    rows = [(name, value) for name, value in {**asdict(bot), **data["config"]}.items()]
+    return CommandResult(table((_("setting"), _("value")), rows), data)
+
+
+def _shown(config: BotConfig) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name in BotConfig.__dataclass_fields__:
+        value = getattr(config, name)
+        if isinstance(value, Secret):
+            value = _("set") if value.reveal() else _("not set")
+        shown[name] = list(value) if isinstance(value, tuple) else value
+    return shown
+
+
+@bodies.of("bot enable")
+def enable(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Let a bot answer again."""
+    bot = context.bots.set_enabled(args.text("name"), True)
+    return CommandResult(_("bot {name} is on").format(name=bot.name), asdict(bot))
+
+
+@bodies.of("bot disable")
+def disable(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Make a bot silent; its inbox goes on filling."""
+    bot = context.bots.set_enabled(args.text("name"), False)
+    return CommandResult(_("bot {name} is off; what is written to it waits").format(name=bot.name), asdict(bot))
+
+
+@bodies.of("bot remove")
+def remove(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Remove a bot, its settings and its database."""
+    bot = context.bots.remove(args.text("name"), force=args.flag("force"))
+    return CommandResult(
+        _("bot {name} is removed; base {base} stays").format(name=bot.name, base=bot.base), asdict(bot)
+    )

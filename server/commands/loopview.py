@@ -1,0 +1,46 @@
+"""The running platform as commands see it from their threads: each call is made in the platform's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from db.protocol import PlatformSnapshot
+from db.texts import _
+from engine.commands.errors import CommandError
+from server.commands.context import PlatformView
+
+CALL_S = 60.0  # a restart waits for the process to stop
+
+
+class LoopView:
+    """A ``PlatformView`` for other threads than the loop's own, where a call would wait for itself."""
+
+    def __init__(self, view: PlatformView, loop: asyncio.AbstractEventLoop) -> None:
+        self._view = view
+        self._loop = loop
+
+    def snapshot(self) -> PlatformSnapshot:
+        found: PlatformSnapshot = self._call(self._view.snapshot)
+        return found
+
+    def request_stop(self) -> None:
+        self._call(self._view.request_stop)
+
+    def restart(self, name: str) -> None:
+        self._call(lambda: self._view.restart(name))
+
+    def _call(self, work: Callable[[], Any]) -> Any:
+        async def run() -> Any:
+            found = work()
+            return await found if inspect.isawaitable(found) else found
+
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        try:
+            return future.result(CALL_S)
+        except FutureTimeout:
+            future.cancel()
+            raise CommandError(_("the platform did not answer within {count} s").format(count=round(CALL_S))) from None

@@ -1,0 +1,68 @@
+"""The bodies of ``status``, ``ps``, ``restart`` and ``stop``: the running platform."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from db.protocol import BotInfo, CommandResult, PlatformSnapshot, ProcessInfo
+from db.texts import _
+from engine.commands.bind import Arguments
+from server.commands.context import PlatformContext
+from server.commands.run import bodies
+from server.commands.tables import duration, table
+
+
+@bodies.of("status")
+def status(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Show everything at a glance."""
+    snapshot = context.running().snapshot()
+    return CommandResult(status_text(snapshot), snapshot.as_json())
+
+
+def status_text(snapshot: PlatformSnapshot) -> str:
+    """Return the platform's facts, its bots and its processes, as three paragraphs."""
+    facts = "\n".join(f"{name}: {value}" for name, value in snapshot.platform.items())
+    bots = bots_table(snapshot.bots) if snapshot.bots else _("there are no bots; add one: salo bot add NAME …")
+    return "\n\n".join([facts, bots, processes_table(snapshot.processes)])
+
+
+def bots_table(bots: Sequence[BotInfo]) -> str:
+    """Return the bots, one a line."""
+    heads = (_("bot"), _("base"), _("state"), _("lane"), _("waiting"), _("in flight"))
+    rows = [
+        (bot.name, bot.base, _("on") if bot.enabled else _("off"), bot.lane, bot.waiting, bot.in_flight) for bot in bots
+    ]
+    return table(heads, rows)
+
+
+def processes_table(processes: Sequence[ProcessInfo]) -> str:
+    """Return the processes, one a line, with why a failed one failed."""
+    heads = (_("process"), _("kind"), _("pid"), _("state"), _("restarts"), _("uptime"), _("MiB"), _("reason"))
+    rows = [
+        (item.name, item.kind, item.pid, item.state, item.restarts, duration(item.uptime_s), item.memory_mb,
+         item.reason or "")
+        for item in processes
+    ]  # fmt: skip
+    return table(heads, rows)
+
+
+@bodies.of("ps")
+def processes(context: PlatformContext, args: Arguments) -> CommandResult:
+    """List the processes."""
+    snapshot = context.running().snapshot()
+    return CommandResult(processes_table(snapshot.processes), snapshot.as_json()["processes"])
+
+
+@bodies.of("restart")
+def restart(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Restart one process."""
+    name = args.text("process")
+    context.running().restart(name)
+    return CommandResult(_("{name} is restarted").format(name=name), {"name": name})
+
+
+@bodies.of("stop")
+def stop(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Begin to stop the platform."""
+    context.running().request_stop()
+    return CommandResult(_("the platform is stopping"))

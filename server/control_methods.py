@@ -1,0 +1,127 @@
+"""The methods of the control protocol: what each takes and gives. Knows no sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from db.errors import SaloError
+from db.protocol import (
+    COMMAND_REFUSED,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    CommandResult,
+)
+from db.texts import LANGUAGES, use_language
+from engine.commands.bind import bind_mapping
+from engine.commands.declare import Face
+from engine.commands.describe import describe
+from engine.commands.errors import BadCommand
+from engine.commands.registry import registry
+from engine.commands.roles import Role, role_named
+from server.commands.context import Actor, PlatformContext, PlatformView, Resources
+from server.commands.loopview import LoopView
+from server.commands.run import run_command
+
+log = logging.getLogger(__name__)
+
+
+class RpcError(Exception):
+    """An error of JSON-RPC: its code, its text, and data for programs."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as the client sent it. Without an id nobody waits for the answer."""
+
+    method: str
+    params: Mapping[str, Any]
+    id: int | str | None
+    wants_answer: bool
+
+
+def parse_request(raw: Any) -> Request:
+    """Return the request of a parsed line. Raises ``RpcError``."""
+    if not isinstance(raw, dict) or raw.get("jsonrpc") != "2.0" or not isinstance(raw.get("method"), str):
+        raise RpcError(INVALID_REQUEST, 'a request is {"jsonrpc": "2.0", "id": …, "method": …, "params": {…}}')
+    number, params = raw.get("id"), raw.get("params", {})
+    if isinstance(number, bool) or not isinstance(number, int | str | None):
+        raise RpcError(INVALID_REQUEST, "id must be a number or a text")
+    if not isinstance(params, dict):
+        raise RpcError(INVALID_PARAMS, "params must be an object")
+    return Request(raw["method"], params, number, "id" in raw)
+
+
+class Methods:
+    """Answers requests. Lives in the platform's loop; commands run in ``executor``, since they block."""
+
+    def __init__(self, resources: Resources, view: PlatformView, executor: Executor) -> None:
+        self._resources = resources
+        self._view = view
+        self._executor = executor
+        self._loop_view = LoopView(view, asyncio.get_running_loop())
+
+    async def call(self, request: Request, who: str) -> Any:
+        """Return the result of any method but ``subscribe``. Raises ``RpcError``."""
+        match request.method:
+            case "describe":
+                return self._describe(request.params)
+            case "snapshot":
+                return self._view.snapshot().as_json()
+            case "command":
+                return await self._command(request.params, who)
+        raise RpcError(METHOD_NOT_FOUND, f"no method {request.method[:40]!r}; describe, command, subscribe, snapshot")
+
+    def _describe(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        with use_language(self._language(params)):
+            return {"commands": [describe(item) for item in registry().declarations]}
+
+    async def _command(self, params: Mapping[str, Any], who: str) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self._executor, self._run, params, who)
+        return {"text": result.text, "data": result.data, "exit_code": result.exit_code}
+
+    def _run(self, params: Mapping[str, Any], who: str) -> CommandResult:
+        with use_language(self._language(params)):
+            try:
+                return self._run_as(params, self._actor(params, who))
+            except SaloError as error:
+                raise RpcError(COMMAND_REFUSED, str(error), {"exit_code": error.exit_code}) from None
+            except RpcError:
+                raise
+            except Exception as error:
+                log.exception("command failed who=%s", who)
+                raise RpcError(INTERNAL_ERROR, f"{type(error).__name__}; the platform's log says more") from None
+
+    def _run_as(self, params: Mapping[str, Any], actor: Actor) -> CommandResult:
+        context = PlatformContext(self._resources, actor, self._loop_view)
+        line, name, args = params.get("line"), params.get("name"), params.get("args", {})
+        if isinstance(line, str):
+            found = registry().find(line)
+            return run_command(context, found.declaration, found.arguments())
+        if not isinstance(name, str) or not isinstance(args, dict):
+            raise RpcError(INVALID_PARAMS, 'command takes {"line": …} or {"name": …, "args": {…}}')
+        declaration = registry().get(name)
+        if declaration is None:
+            raise BadCommand(registry().unknown(name))
+        return run_command(context, declaration, bind_mapping(declaration, args))
+
+    def _actor(self, params: Mapping[str, Any], who: str) -> Actor:
+        """Whoever reaches the socket owns the platform; a role that is named can only lower that."""
+        role = min(Role.OWNER, role_named(str(params["role"]))) if "role" in params else Role.OWNER
+        face = Face.SHELL if params.get("face") == Face.SHELL else Face.TERMINAL
+        return Actor(role, face, who)
+
+    def _language(self, params: Mapping[str, Any]) -> str:
+        language = params.get("language")
+        return language if language in LANGUAGES else self._resources.settings.platform.language
