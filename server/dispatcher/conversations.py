@@ -1,0 +1,155 @@
+"""What waits in one lane, by conversation: who is next, what is delayed, what is too much. No I/O, no clock.
+
+In order means: the order of acceptance; among the waiting messages of one conversation, by
+``conversation_message_id``, since VK posts in parallel and repeats late. An entry once begun stays first in its
+conversation until it is settled.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+
+from db.inbox import Entry, Tried
+
+UNTRIED = Tried(0, 0, "")
+
+_Order = tuple[int, int]  # of acceptance: the two numbers of a stream id
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """One peer. ``begun`` is the entry in flight or to be tried again, ``waiting`` are all others."""
+
+    waiting: dict[str, Entry] = field(default_factory=dict)
+    by_acceptance: list[tuple[_Order, str]] = field(default_factory=list)
+    by_number: list[tuple[int, _Order, str]] = field(default_factory=list)  # messages only
+    begun: Entry | None = None
+
+    def push(self, entry: Entry) -> None:
+        first, _, second = entry.entry.partition("-")
+        order = (int(first), int(second or 0))
+        self.waiting[entry.entry] = entry
+        heapq.heappush(self.by_acceptance, (order, entry.entry))
+        if entry.cmid > 0:
+            heapq.heappush(self.by_number, (entry.cmid, order, entry.entry))
+
+    def pop(self) -> Entry:
+        """Take the oldest; when that is a message, the waiting message of the lowest number instead."""
+        # What one heap gave is dropped from the other when it comes up there.
+        while self.by_acceptance[0][1] not in self.waiting:
+            heapq.heappop(self.by_acceptance)
+        oldest = self.by_acceptance[0][1]
+        if self.waiting[oldest].cmid <= 0:
+            return self.waiting.pop(oldest)
+        while self.by_number[0][2] not in self.waiting:
+            heapq.heappop(self.by_number)
+        return self.waiting.pop(self.by_number[0][2])
+
+
+class Conversations:
+    """The entries of one lane that are in memory. Each is known from ``add`` or ``set_aside`` until ``forget``."""
+
+    def __init__(self, waiting_max: int) -> None:
+        self._waiting_max = waiting_max  # in one conversation
+        self._known: dict[str, int] = {}  # entry -> peer
+        self._peers: dict[int, _Conversation] = {}
+        self._tried: dict[str, Tried] = {}
+        self._ready: deque[int] = deque()  # peers, each once
+        self._delayed: list[tuple[int, int]] = []  # (due, peer)
+        self.in_flight = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, entry: str) -> bool:
+        return entry in self._known
+
+    @property
+    def waiting(self) -> int:
+        return len(self._known) - self.in_flight
+
+    def tried(self, entry: str) -> Tried:
+        return self._tried.get(entry, UNTRIED)
+
+    def add(self, entry: Entry, tried: Tried = UNTRIED) -> Entry | None:
+        """Let an entry wait. Returns the one to be settled as flood, when its conversation grew too long."""
+        self._known[entry.entry] = entry.peer_id
+        conversation = self._peers.get(entry.peer_id)
+        if conversation is None:
+            conversation = self._peers[entry.peer_id] = _Conversation()
+        if tried != UNTRIED:
+            self._tried[entry.entry] = tried
+            if conversation.begun is None:
+                self._begin_again(conversation, entry, tried)
+                return None
+        is_idle = conversation.begun is None and not conversation.waiting
+        conversation.push(entry)
+        if is_idle:
+            self._ready.append(entry.peer_id)
+        return conversation.pop() if len(conversation.waiting) > self._waiting_max else None
+
+    def set_aside(self, entry: Entry) -> None:
+        """Know an entry without offering it: it is being settled unread."""
+        self._known[entry.entry] = entry.peer_id
+
+    def has_ready(self, now_ms: int) -> bool:
+        """Say whether ``take`` would give something."""
+        while self._delayed and self._delayed[0][0] <= now_ms:
+            self._ready.append(heapq.heappop(self._delayed)[1])
+        return bool(self._ready)
+
+    def next_due_ms(self) -> int | None:
+        """Return when the next delayed conversation may go on."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def take(self, now_ms: int) -> Entry | None:
+        """Begin the first entry of the conversation whose turn it is."""
+        if not self.has_ready(now_ms):
+            return None
+        conversation = self._peers[self._ready.popleft()]
+        entry = conversation.begun or conversation.pop()
+        conversation.begun = entry
+        self.in_flight += 1
+        return entry
+
+    def put_back(self, entry: Entry) -> None:
+        """Undo ``take``: nothing was begun, and the turn is still this conversation's."""
+        conversation = self._peers[entry.peer_id]
+        self.in_flight -= 1
+        if self.tried(entry.entry) == UNTRIED:
+            # A message of a lower number may still come before it.
+            conversation.begun = None
+            conversation.push(entry)
+        self._ready.appendleft(entry.peer_id)
+
+    def delay(self, entry: Entry, tried: Tried) -> None:
+        """Let an entry that was taken, and its conversation behind it, wait until ``tried.due_ms``."""
+        self.in_flight -= 1
+        self._tried[entry.entry] = tried
+        heapq.heappush(self._delayed, (tried.due_ms, entry.peer_id))
+
+    def finish(self, entry: Entry) -> None:
+        """Forget an entry that was taken and is settled; its conversation goes on."""
+        self.in_flight -= 1
+        self.forget(entry)
+        conversation = self._peers[entry.peer_id]
+        conversation.begun = None
+        if conversation.waiting:
+            self._ready.append(entry.peer_id)
+        else:
+            del self._peers[entry.peer_id]
+
+    def forget(self, entry: Entry) -> None:
+        """Forget an entry that was never taken: given up as flood, or set aside."""
+        self._known.pop(entry.entry, None)
+        self._tried.pop(entry.entry, None)
+
+    def _begin_again(self, conversation: _Conversation, entry: Entry, tried: Tried) -> None:
+        """Put an entry that was tried before first. Its conversation may stand among the ready ones already."""
+        is_ready = bool(conversation.waiting)
+        conversation.begun = entry
+        if is_ready:
+            self._ready.remove(entry.peer_id)
+        heapq.heappush(self._delayed, (tried.due_ms, entry.peer_id))

@@ -1,0 +1,224 @@
+"""What happens to one entry of a lane: handed to a worker and concluded, or settled unread.
+
+Each way ends in exactly one script: settled to the journal, put back with a delay, or buried. Scripts are repeated
+until they are answered; ``LaneLost`` ends everything at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from db import inbox
+from db.bot_config import BotConfig
+from db.bots import Bot
+from db.errors import BadJson
+from db.inbox import Claim, Entry, Given, Gone, Lost, Tried, Wait
+from db.settings import Settings
+from server.dispatcher.backoff import OUTAGE_FIRST_S, OUTAGE_MOST_S, backoff_s
+from server.dispatcher.batching import BatchedRedis
+from server.dispatcher.clock import RedisClock
+from server.dispatcher.conversations import UNTRIED, Conversations
+from server.dispatcher.jobs import answer_job
+from server.dispatcher.pool import DeadlineMissed, WorkerDied, WorkerHandle
+from server.dispatcher.rows import ignored_row, journal_rows
+from server.dispatcher.verdicts import Verdict
+
+BLOCKED_MOST_MS = 1000  # before asking for a slot again: jobs give theirs back before it says
+
+Ask = dict[str, Any]
+OnAsk = Callable[[Bot, dict[str, Any], Ask], Awaitable[dict[str, Any]]]
+OnEvent = Callable[[str, dict[str, Any]], None]
+Unread = Literal["flood", "stale"]
+
+log = logging.getLogger(__name__)
+
+
+class LaneLost(Exception):
+    """The lease is not ours any more: stop, and touch nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all lanes of a dispatcher share."""
+
+    settings: Settings
+    redis: BatchedRedis
+    clock: RedisClock
+    dice: random.Random
+    on_ask: OnAsk
+    on_event: OnEvent
+
+
+class Handling:
+    """Handles the entries of one lane. ``is_wanted`` turns false when the lane is lost."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        bot: Bot,
+        config: BotConfig,
+        claim: Claim,
+        conversations: Conversations,
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        self.bot, self.config = bot, config
+        self.counters: Counter[str] = Counter()
+        self.blocked_until_ms = 0  # no slot is free before
+        self._shared = shared
+        self._settings, self._redis, self._clock = shared.settings, shared.redis, shared.clock
+        self._claim = claim
+        self._conversations = conversations
+        self._is_wanted = is_wanted
+
+    def is_stale(self, entry: Entry) -> bool:
+        """Say whether nobody wants an answer any more."""
+        return self._clock.now_ms() - entry.sent_ms > self._settings.lanes.answer_max_age_s * 1000
+
+    async def attempt(self, entry: Entry, worker: WorkerHandle) -> None:
+        """Bring one entry that was taken to its end, or to its next try. Releases the worker as soon as it can."""
+        tried = self._conversations.tried(entry.entry)
+        attempt = tried.attempts + 1
+        if self.is_stale(entry) and await self._close_stale(entry, tried):
+            return
+        if tried.attempts >= self._settings.lanes.attempts:
+            why = f"attempt {tried.attempts} was the last: {tried.reason or 'it ended with its host'}"
+            await self._bury(entry, tried.attempts, Verdict("fail", reason=why))
+            return
+        given = await self._hand_out(entry, attempt)
+        if given is None:
+            return
+        try:
+            event, verdict = await self._work(entry, attempt, given, worker)
+        finally:
+            worker.release()
+        await self._conclude(entry, attempt, event, verdict)
+
+    async def _hand_out(self, entry: Entry, attempt: int) -> Given | None:
+        """Take a slot and count the attempt; ``None`` when there is nothing to do now."""
+        vk, engine = self._settings.vk, self._settings.engine
+        call = inbox.hand_out(self._claim, entry, attempt, vk.requests_per_s, int(engine.deadline_s * 1000))
+        match inbox.handed_out(await self._insist(call)):
+            case Given() as given:
+                self._clock.seen(given.now_ms)
+                return given
+            case Wait(wait_ms):
+                self.blocked_until_ms = self._clock.now_ms() + min(wait_ms, BLOCKED_MOST_MS)
+                self._conversations.put_back(entry)
+                return None
+            case Gone():
+                self._conversations.finish(entry)
+                self._note("gone", entry, "")
+                return None
+        raise LaneLost
+
+    async def _work(
+        self, entry: Entry, attempt: int, given: Given, worker: WorkerHandle
+    ) -> tuple[dict[str, Any], Verdict]:
+        """Return the event and the worker's verdict on it; a worker's end is a verdict too."""
+        try:
+            job = answer_job(self._settings, self._claim, self.bot, self.config, entry, attempt, given)
+        except BadJson as error:
+            return {}, Verdict("fail", reason=f"the inbox holds no event: {error}", slots_used=0)
+        event: dict[str, Any] = job["event"]
+        self._note("handed out", entry, "", attempt=attempt, worker=worker.pid)
+
+        async def on_ask(ask: Ask) -> dict[str, Any]:
+            return await self._shared.on_ask(self.bot, job, ask)
+
+        try:
+            return event, await worker.run(job, self._settings.engine.deadline_s, on_ask)
+        except (WorkerDied, DeadlineMissed) as error:
+            return event, Verdict("retry", reason=str(error))
+
+    async def _conclude(self, entry: Entry, attempt: int, event: dict[str, Any], verdict: Verdict) -> None:
+        """Settle an attempt's end: acknowledge, put back with a delay, or bury at the last attempt."""
+        if verdict.outcome in ("done", "ignored", "unsolved"):
+            rows = journal_rows(self.bot, event, verdict.raw, self._clock.now_ms())
+            await self._settle(inbox.close(self._claim, entry, attempt, rows, slots_used=verdict.slots_used))
+            self._conversations.finish(entry)
+            self._note(verdict.outcome, entry, verdict.reason, attempt=attempt, raw=verdict.raw)
+        elif verdict.outcome == "retry" and (verdict.outage or attempt < self._settings.lanes.attempts):
+            await self._retry(entry, attempt, verdict)
+        else:
+            await self._bury(entry, attempt, verdict)
+        if verdict.slots_used == 0:
+            self.blocked_until_ms = 0  # its slot was given back
+
+    async def _retry(self, entry: Entry, attempt: int, verdict: Verdict) -> None:
+        dice = self._shared.dice
+        if verdict.outage:
+            delay_s = backoff_s(attempt, dice, first_s=OUTAGE_FIRST_S, most_s=OUTAGE_MOST_S)
+        else:
+            delay_s = backoff_s(attempt, dice)
+        delay_ms = int(max(delay_s, verdict.retry_after_s) * 1000)
+        reason, used = verdict.reason, verdict.slots_used
+        call = inbox.retry(self._claim, entry, attempt, delay_ms, reason, counted=not verdict.outage, slots_used=used)
+        match inbox.retried(await self._insist(call)):
+            case inbox.Due(now_ms, due_ms):
+                self._clock.seen(now_ms)
+                attempts = attempt - 1 if verdict.outage else attempt
+                self._conversations.delay(entry, Tried(attempts, due_ms, reason))
+                self._note("retry", entry, reason, attempt=attempt, delay_ms=delay_ms)
+            case Gone():
+                self._conversations.finish(entry)
+            case _:
+                raise LaneLost
+
+    async def _bury(self, entry: Entry, attempt: int, verdict: Verdict) -> None:
+        log.warning("event buried bot=%s event_id=%s attempt=%d reason=%s",
+                    self.bot.name, entry.event_id, attempt, verdict.reason)  # fmt: skip
+        call = inbox.bury(self._claim, entry, attempt, verdict.reason, verdict.trace, slots_used=verdict.slots_used)
+        await self._settle(call)
+        self._conversations.finish(entry)
+        self._note("buried", entry, verdict.reason, attempt=attempt)
+
+    async def _close_stale(self, entry: Entry, tried: Tried) -> bool:
+        """Settle a message that nobody wants answered any more, unless something may have been sent for it."""
+        rows = self._ignored(entry, "stale")
+        call = inbox.close(self._claim, entry, 0, rows, unless_marked=tried != UNTRIED)
+        if await self._settle(call) == "marked":
+            return False
+        self._conversations.finish(entry)
+        self._note("ignored", entry, "stale")
+        self.counters["stale"] += 1
+        return True
+
+    async def _settle(self, call: inbox.Call) -> str:
+        answer = inbox.settled(await self._insist(call))
+        if isinstance(answer, Lost):
+            raise LaneLost
+        return answer
+
+    async def _insist(self, call: inbox.Call) -> Any:
+        return await self._redis.insist(call, self._is_wanted)
+
+    async def close_unread(self, entry: Entry, reason: Unread) -> None:
+        """Settle an entry that was never handed out."""
+        await self._settle(inbox.close(self._claim, entry, 0, self._ignored(entry, reason)))
+        self._conversations.forget(entry)
+        self._note("ignored", entry, reason)
+        self.counters[reason] += 1
+
+    def _ignored(self, entry: Entry, reason: str) -> list[dict[str, Any]]:
+        return [ignored_row(self.bot, entry.event_id, entry.peer_id, reason, self._clock.now_ms())]
+
+    def _note(self, step: str, entry: Entry, reason: str, **more: Any) -> None:
+        """Count a step and tell the subscribers."""
+        self.counters[step] += 1
+        now_ms = self._clock.now_ms()
+        told = {
+            "bot": self.bot.name,
+            "entry": entry.entry,
+            "event_id": entry.event_id,
+            "peer_id": entry.peer_id,
+            "step": step,
+            "reason": reason,
+            "age_ms": now_ms - entry.accepted_ms,
+            **more,
+        }
+        self._shared.on_event("event", told)

@@ -1,0 +1,242 @@
+"""One bot's lane: reads its inbox, offers what is ready to the ring, and lives as long as one lease.
+
+When the lease is lost the lane is closed and its workers are killed: whatever it had not settled is still in the
+inbox, for the next owner. What happens to one entry belongs to ``handling``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+
+from db import inbox
+from db.bot_config import BotConfig
+from db.bots import Bot
+from db.errors import StorageUnavailable
+from db.inbox import Claim, Entry, Opened, Tried
+from server.dispatcher.conversations import UNTRIED, Conversations
+from server.dispatcher.handling import Handling, LaneLost, Shared, Unread
+from server.dispatcher.pool import WorkerHandle
+
+CLOSING_MAX = 64  # settled unread at the same time
+REREAD_PAUSE_S = 0.05  # before reading again when Redis did not answer
+
+log = logging.getLogger(__name__)
+
+
+class Lane:
+    """Started by ``start``, ended by ``lose`` or ``drain``; ``begin`` is called with a worker when ``has_work``."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        bot: Bot,
+        config: BotConfig,
+        lease: str,
+        is_sure: Callable[[], bool],
+        stand: Callable[[Lane], None],
+        on_lost: Callable[[Lane], None],
+    ) -> None:
+        """``is_sure`` says whether the lease certainly is ours, ``stand`` lets the lane stand in the ring."""
+        self._shared = shared
+        self._redis, self._clock = shared.redis, shared.clock
+        self._claim = Claim(bot.name, bot.group_id, bot.base, bot.db, lease)
+        self._is_sure, self._stand, self._on_lost = is_sure, stand, on_lost
+        self._is_lost = self._is_draining = False
+        self._conversations = Conversations(shared.settings.lanes.conversation_max)
+        self._handling = Handling(shared, bot, config, self._claim, self._conversations, lambda: not self._is_lost)
+        self._unread = asyncio.Event()
+        self._cursor, self._from_start = "-", True
+        self._timer: asyncio.TimerHandle | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._closing: deque[tuple[Entry, Unread]] = deque()
+        self._closer: asyncio.Task[None] | None = None
+
+    @property
+    def bot(self) -> Bot:
+        return self._handling.bot
+
+    @property
+    def counters(self) -> Counter[str]:
+        """How often each step was taken."""
+        return self._handling.counters
+
+    @property
+    def waiting(self) -> int:
+        return self._conversations.waiting
+
+    @property
+    def in_flight(self) -> int:
+        return self._conversations.in_flight
+
+    @property
+    def cap(self) -> int:
+        """Conversations handled at the same time."""
+        return self._handling.config.per_bot or self._shared.settings.lanes.per_bot
+
+    # Its life.
+
+    def start(self) -> None:
+        self._reader = asyncio.get_running_loop().create_task(self._read_on())
+
+    def wake(self) -> None:
+        """Read what is new: something was accepted, or may have been."""
+        self._unread.set()
+
+    def reread(self) -> None:
+        """Read all again, since something may have been missed."""
+        self._from_start = True
+        self._unread.set()
+
+    def update(self, bot: Bot, config: BotConfig) -> None:
+        """Take over changed settings, for the jobs from now on."""
+        self._handling.bot, self._handling.config = bot, config
+        self.offer()
+
+    def lose(self) -> None:
+        """Stop at once: jobs are cancelled, which kills their workers."""
+        if self._is_lost:
+            return
+        self._is_lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in (self._reader, self._closer, *self._jobs):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take no more, wait for running jobs up to ``timeout_s``, then stop. The lease is still to be given back."""
+        self._is_draining = True
+        if self._jobs:
+            await asyncio.wait(self._jobs, timeout=timeout_s)
+        self.lose()
+
+    # Turns in the ring.
+
+    def has_work(self) -> bool:
+        """Say whether a worker would find something to do now."""
+        if self._is_lost or self._is_draining or self.in_flight >= self.cap or not self._is_sure():
+            return False
+        now_ms = self._clock.now_ms()
+        return now_ms >= self._handling.blocked_until_ms and self._conversations.has_ready(now_ms)
+
+    def begin(self, worker: WorkerHandle) -> None:
+        """Let a worker handle the next entry."""
+        entry = self._conversations.take(self._clock.now_ms())
+        if entry is None:
+            worker.release()
+            return
+        task = asyncio.get_running_loop().create_task(self._handle(entry, worker))
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+    def offer(self) -> None:
+        """Stand in the ring if there is work, and come back by ourselves when there will be some."""
+        if self._is_lost:
+            return
+        self._stand(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        times = [self._conversations.next_due_ms(), self._handling.blocked_until_ms or None]
+        now_ms = self._clock.now_ms()
+        later = [time_ms for time_ms in times if time_ms is not None and time_ms > now_ms]
+        if later:
+            # A millisecond more, since the clock's are whole ones.
+            pause_s = (min(later) - now_ms + 1) / 1000
+            self._timer = asyncio.get_running_loop().call_later(pause_s, self.offer)
+
+    # Reading.
+
+    async def _read_on(self) -> None:
+        """Read the inbox at every wake-up, for as long as the lane lives."""
+        tried: dict[str, Tried] | None = None
+        while True:
+            try:
+                if tried is None:
+                    tried = await self._open()
+                await self._read(tried)
+                await self._unread.wait()
+            except StorageUnavailable:
+                self._from_start = True
+                await asyncio.sleep(REREAD_PAUSE_S)
+            except LaneLost:
+                self._give_up()
+                return
+            except Exception:
+                log.exception("lane failed bot=%s", self.bot.name)
+                self._give_up()
+                return
+
+    async def _open(self) -> dict[str, Tried]:
+        opened = inbox.opened(await self._redis.run(inbox.open_lane(self._claim)))
+        if not isinstance(opened, Opened):
+            raise LaneLost
+        self._clock.seen(opened.now_ms)
+        return opened.tried
+
+    async def _read(self, tried: dict[str, Tried]) -> None:
+        """Read up to the end of the inbox. ``tried`` counts for entries never seen here before."""
+        self._unread.clear()
+        if self._from_start:
+            self._from_start, self._cursor = False, "-"
+        while True:
+            found = await self._redis.command(*inbox.read_command(self.bot.name, self._cursor))
+            for name, fields in found:
+                if name.decode() not in self._conversations:
+                    self._add(inbox.parse_entry(name, fields), tried.pop(name.decode(), UNTRIED))
+            self.offer()
+            if found:
+                self._cursor = found[-1][0].decode()
+            if len(found) < inbox.BATCH:
+                return
+
+    def _add(self, entry: Entry, tried: Tried) -> None:
+        if tried == UNTRIED and self._handling.is_stale(entry):
+            self._conversations.set_aside(entry)
+            self._close_unread(entry, "stale")
+            return
+        flood = self._conversations.add(entry, tried)
+        if flood is not None:
+            self._close_unread(flood, "flood")
+
+    # Settling unread.
+
+    def _close_unread(self, entry: Entry, reason: Unread) -> None:
+        self._closing.append((entry, reason))
+        if self._closer is None or self._closer.done():
+            self._closer = asyncio.get_running_loop().create_task(self._close_all_unread())
+
+    async def _close_all_unread(self) -> None:
+        try:
+            while self._closing:
+                count = min(CLOSING_MAX, len(self._closing))
+                await asyncio.gather(*(self._handling.close_unread(*self._closing.popleft()) for _ in range(count)))
+        except (LaneLost, StorageUnavailable):
+            self._give_up()
+        except Exception:
+            log.exception("lane failed bot=%s", self.bot.name)
+            self._give_up()
+
+    # One job.
+
+    async def _handle(self, entry: Entry, worker: WorkerHandle) -> None:
+        """Bring one entry that was taken to its end, or to its next try."""
+        try:
+            await self._handling.attempt(entry, worker)
+        except (LaneLost, StorageUnavailable):
+            self._give_up()
+        except Exception:
+            log.exception("lane failed bot=%s entry=%s", self.bot.name, entry.entry)
+            self._give_up()
+        finally:
+            worker.release()
+            self.offer()
+
+    def _give_up(self) -> None:
+        if not self._is_lost:
+            self.lose()
+            self._on_lost(self)
