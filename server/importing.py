@@ -1,0 +1,189 @@
+"""Imports answers into a base: a stream of lines in bounded memory, one transaction, refused lines by number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, BinaryIO
+
+import redis
+from peewee import fn
+
+from db import delta
+from db.base import Base
+from db.delta import Change
+from db.errors import StorageUnavailable
+from db.fields import utc_now
+from db.links import redis_client
+from db.models import EVERY_BOT, Answer
+from db.texts import _
+from engine.matching.normalise import normalise, phrase_hash
+from server.answer_lines import LINE_MAX, AnswerLine, BadLine, Format, is_header, parse_answer
+
+BATCH = 500  # answers of one statement
+REFUSED_MAX = 1000  # refused lines that are told; all are counted
+_BOM = b"\xef\xbb\xbf"
+
+Progress = Callable[[int, int], None]  # lines and bytes read so far
+Batch = list[tuple[AnswerLine, str]]  # answers and their normalised phrases
+Identity = tuple[str, bytes]  # hashes of phrase and answer: with the bot, the unique key
+
+
+@dataclass
+class ImportReport:
+    """What became of the lines."""
+
+    imported: int = 0  # answers that were not there
+    updated: int = 0  # answers that were there: their weight is now the line's
+    refused: list[tuple[int, str]] = field(default_factory=list)  # line number (from 1) and reason, the first 1000
+    refused_count: int = 0
+
+    def refuse(self, line: int, reason: str) -> None:
+        self.refused_count += 1
+        if len(self.refused) < REFUSED_MAX:
+            self.refused.append((line, reason))
+
+
+class _Undo(Exception):
+    """Rolls a strict import back."""
+
+
+def import_answers(
+    base: Base,
+    lines: BinaryIO | Iterable[bytes],
+    form: Format,
+    on_progress: Progress | None = None,
+    strict: bool = False,
+    *,
+    bot_id: int = EVERY_BOT,
+    author: str = "",
+    client: redis.Redis | None = None,
+) -> ImportReport:
+    """Import lines of rx, tx and weight for all bots of the base, or for one, and tell the workers.
+
+    Good lines are imported in one transaction; with ``strict`` none is when any is refused. An error (a reader's,
+    ``StorageUnavailable``) imports nothing and passes through. An answer that is there gets the line's weight.
+    """
+    report = ImportReport()
+    told: list[Identity] = []
+    try:
+        with base.unit():
+            for batch in _batches(lines, form, report, on_progress):
+                if not (strict and report.refused_count):
+                    _note(told, _write(batch, bot_id, author, report))
+            if strict and report.refused_count:
+                raise _Undo
+            changes = _changes(told, bot_id)
+    except _Undo:
+        report.imported = report.updated = 0
+        return report
+    _tell(client or redis_client(base.settings), base, changes)
+    return report
+
+
+def _batches(
+    lines: BinaryIO | Iterable[bytes], form: Format, report: ImportReport, on_progress: Progress | None
+) -> Iterator[Batch]:
+    """Yield the good lines in batches; note the bad ones."""
+    batch: Batch = []
+    number = size = 0
+    for number, line in enumerate(_without_header(bounded_lines(lines), form), 1):
+        size += len(line)
+        try:
+            answer = parse_answer(line, form)
+            if answer is not None:
+                batch.append((answer, _phrase(answer)))
+        except BadLine as error:
+            report.refuse(number, str(error))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+        if on_progress is not None and number % BATCH == 0:
+            on_progress(number, size)
+    if batch:
+        yield batch
+    if on_progress is not None:
+        on_progress(number, size)
+
+
+def bounded_lines(lines: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines; of a file's line that is too long, only as much as shows that it is."""
+    if not hasattr(lines, "readline"):
+        yield from lines
+        return
+    while line := lines.readline(LINE_MAX + 1):
+        yield line
+        while len(line) > LINE_MAX and not line.endswith(b"\n"):
+            line = lines.readline(LINE_MAX + 1)
+
+
+def _without_header(lines: Iterator[bytes], form: Format) -> Iterator[bytes]:
+    """Replace a first line that names the columns by an empty one, so that the numbers stay; take a BOM off."""
+    first = next(lines, b"").removeprefix(_BOM)
+    return chain([b"\n" if is_header(first, form) else first], lines)
+
+
+def _phrase(answer: AnswerLine) -> str:
+    """Return the normalised phrase of an answer."""
+    rx_norm = normalise(answer.rx)
+    if not rx_norm:
+        raise BadLine(_("rx has nothing visible in it"))
+    return rx_norm
+
+
+def _write(batch: Batch, bot_id: int, author: str, report: ImportReport) -> list[Identity]:
+    """Add or update the answers of a batch and return which they are."""
+    now = utc_now()
+    rows: dict[Identity, dict[str, Any]] = {}
+    for answer, rx_norm in batch:
+        rx_hash = phrase_hash(rx_norm)
+        rows[rx_hash, _answer_hash(answer.tx)] = {
+            "rx": answer.rx, "rx_norm": rx_norm, "rx_hash": rx_hash, "tx": answer.tx, "weight": answer.weight,
+            "bot_id": bot_id, "author": author, "created": now, "updated": now,
+        }  # fmt: skip
+    known = {row[:2] for row in _stored(rows, bot_id) if row[2] is None}
+    report.imported += len(rows) - len(known)
+    report.updated += len(batch) - len(rows) + len(known)
+    again = {Answer.weight: fn.VALUES(Answer.weight), Answer.updated: now, Answer.deleted: None}
+    Answer.insert_many(list(rows.values())).on_conflict(update=again).execute()
+    return list(rows)
+
+
+def _stored(identities: Iterable[Identity], bot_id: int) -> Iterator[tuple[Any, ...]]:
+    """Yield (rx_hash, tx_hash, deleted, id, rx_norm, tx, weight) of those that are in the base."""
+    wanted = set(identities)
+    columns = (Answer.rx_hash, Answer.tx_hash, Answer.deleted, Answer.id, Answer.rx_norm, Answer.tx, Answer.weight)
+    phrases = sorted({rx_hash for rx_hash, _tx_hash in wanted})
+    if phrases:
+        found = Answer.select(*columns).where(Answer.rx_hash.in_(phrases), Answer.bot_id == bot_id).tuples()
+        yield from (row for row in found.iterator() if (row[0], bytes(row[1])) in wanted)
+
+
+def _answer_hash(tx: str) -> bytes:
+    """Return what MariaDB keeps in ``tx_hash``."""
+    return hashlib.md5(tx.encode(), usedforsecurity=False).digest()
+
+
+def _note(told: list[Identity], written: list[Identity]) -> None:
+    """Remember what to tell the workers, up to one more than is told one by one."""
+    told.extend(written[: delta.RELOAD_ABOVE + 1 - len(told)])
+
+
+def _changes(told: list[Identity], bot_id: int) -> list[Change]:
+    if len(told) > delta.RELOAD_ABOVE:
+        return [Change("reload")]
+    return [
+        Change("set", answer_id, rx_norm, tx, weight, bot_id)
+        for _rx_hash, _tx_hash, _deleted, answer_id, rx_norm, tx, weight in _stored(told, bot_id)
+    ]
+
+
+def _tell(client: redis.Redis, base: Base, changes: list[Change]) -> None:
+    """Tell the workers after the commit; an import that is repeated tells them again."""
+    try:
+        delta.publish(client, base.name, changes)
+    except (redis.RedisError, OSError) as error:
+        raise StorageUnavailable(_("the answers are in base {base}, but the workers could not be told ({reason}); "
+                                   "run the import again").format(base=base.name, reason=error)) from error  # fmt: skip
