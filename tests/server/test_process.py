@@ -102,9 +102,11 @@ def test_group_dies_with_its_leader() -> None:
 
 
 PARENT = """
-import os, sys, time
+import os, time
 from server.process import spawn
-child = spawn(["sleep", "60"], env={"PATH": "/usr/bin:/bin"})
+child = spawn(["sh", "-c", "echo up; exec sleep 60"], env={"PATH": "/usr/bin:/bin"})
+os.set_blocking(child.output, True)
+os.read(child.output, 3)  # past the launcher, which looks for its parent itself
 print(child.pid, flush=True)
 time.sleep(60)
 """

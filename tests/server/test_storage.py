@@ -168,6 +168,14 @@ def test_killed_command_leaves_nothing_and_the_next_starts_over_its_sockets(
         assert ask_maria(settings, "select 1") == (1,)
 
 
+def test_servers_keep_the_lock_of_the_state_directory(settings: Settings) -> None:
+    """Else a new owner could start a second Redis on the files of one that is still stopping."""
+    with open_storage(settings):
+        for process in servers().values():
+            held = [link.readlink() for link in Path(f"/proc/{process.pid}/fd").iterdir()]
+            assert settings.state.lock in held
+
+
 def test_second_command_waits_for_the_first(
     settings: Settings, holder: tuple[subprocess.Popen[str], list[int]]
 ) -> None:
