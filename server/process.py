@@ -129,14 +129,16 @@ def spawn(
     stdout: int | None = None,
     fds: Mapping[int, int] | None = None,
     control: bool = False,
+    any_thread: bool = False,
 ) -> Child:
     """Start ``argv`` in ``cwd``. Blocks for a few milliseconds; raises ``OSError`` when nothing can be started at all.
 
     ``stdin`` is what it reads there. ``stdout`` gets its output, else ``Child.output`` is a pipe's reading end.
     ``fds`` maps a number in the child to a descriptor of ours; no other descriptor of ours is open in it.
     ``control`` makes a socket pair of which the child has ``CONTROL_FD``. A missing program shows as exit 127.
+    ``any_thread`` is for a caller that waits for the child's end in the very thread that it starts it from.
     """
-    assert threading.current_thread() is threading.main_thread(), "the child would die with this thread"
+    assert any_thread or threading.current_thread() is threading.main_thread(), "the child would die with this thread"
     with ExitStack() as theirs, ExitStack() as ours:
         feed = _closed_by(theirs, _as_file(stdin))
         output, our_socket = None, None

@@ -16,7 +16,10 @@ def is_embedded(settings: Settings) -> bool:
 
 
 def embedded_specs(settings: Settings, lock: StateLock) -> list[ChildSpec]:
-    """Return Redis, then MariaDB, where they are embedded. Prepares their files; the first time takes a second."""
+    """Return Redis, then MariaDB, where they are embedded. Prepares their files: a second the first time.
+
+    May run in any thread.
+    """
     specs = []
     if is_redis_embedded(settings):
         specs.append(redis_spec(settings, lock))

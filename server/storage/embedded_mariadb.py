@@ -25,7 +25,7 @@ _SYSTEM_TABLES = ("mysql_system_tables", "mysql_performance_tables", "mysql_syst
 
 
 def mariadb_spec(settings: Settings, lock: StateLock) -> ChildSpec:
-    """Return how it is run. The first time it is initialised, which blocks for about a second.
+    """Return how it is run. The first time it is initialised, which blocks for about a second: in any thread.
 
     Raises ``StorageUnavailable`` when that fails. It keeps ``lock`` like Redis does.
     """
@@ -128,6 +128,7 @@ def _initialise(settings: Settings, lock: StateLock) -> None:
             stdin=_first_sql(settings).encode(),
             stdout=out.fileno(),
             fds={lock.fd: lock.fd},
+            any_thread=True,
         )
         try:
             ended = child.wait(_INIT_S)

@@ -261,7 +261,7 @@ def lock(tmp_path: Path) -> StateLock:
 def test_killed_redis_and_mariadb_come_back_with_all_they_acknowledged(tmp_path: Path, lock: StateLock) -> None:
     async def script(scene: Scene) -> None:
         settings, supervisor = scene.settings, scene.supervisor
-        for spec in embedded_specs(settings, lock):
+        for spec in await asyncio.to_thread(embedded_specs, settings, lock):  # the first start takes its time
             await supervisor.add(spec)
         for name in ("redis", "mariadb"):
             await supervisor.wait_ready(name, 30)
