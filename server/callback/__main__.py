@@ -1,25 +1,25 @@
 """One callback server as a process: ``python -m server.callback --config FILE [--listen-fd N]``.
 
-granian's master only watches over its one worker, which it forks; the worker has the app. The platform passes the
-shared listening socket as a descriptor; without one the process opens its own.
+The platform passes the shared listening socket as a descriptor; without one the process opens its own. granian's
+worker runs in this very process: under a master of granian's a kill would leave it serving, unseen by anybody, and
+the platform, which watches over its children itself, would count and measure the wrong one.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import logging
-import multiprocessing
 import os
-import signal
+import resource
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -32,24 +32,31 @@ from db.settings import Settings, load_settings
 from server.callback.app import FastPath, Post, create_app
 from server.callback.body import BodyWatch
 from server.callback.doors import Doors
-from server.callback.listener import BACKLOG, UNIX, open_listener
+from server.callback.listener import BACKLOG, open_listener
 from server.callback.receiver import Receiver
 from server.callback.wire import Wire
 
 log = logging.getLogger("server.callback")
 
-GRACE_S = 10  # for requests in flight at a stop
 SUMMARY_EVERY_S = 60.0
 _WATCH_EVERY_S = 0.5
 _IDLE_THREAD_S = 600
-_HEADERS_MS = 15_000
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+# Of an idle connection too, since granian has one time for both: longer than nginx keeps one to us (60 s), which would
+# otherwise post into a connection that we just close.
+_HEADERS_MS = 75_000
+CONNECTIONS_MAX = 8192  # idle ones are cheap; at granian's own bound of 1,024 they would shut everybody out
+_OTHER_FILES = 128
 
 
 class Server(MPServer):
-    """granian's server on a listening socket that exists already."""
+    """granian's server on a listening socket that exists already, without a master."""
 
     listener: socket.socket
+
+    def serve_here(self, load: Callable[[], FastPath]) -> None:
+        """Do in this process what granian does in a worker's. Returns after SIGTERM, when all is answered."""
+        self._init_shared_socket()
+        self._spawn_worker(0, self._spawn_wsgi_worker, load).inner.run()
 
     def _init_shared_socket(self) -> None:
         unix = self.listener.family == socket.AF_UNIX
@@ -67,44 +74,35 @@ def build(settings: Settings) -> tuple[FastPath, Post]:
     return FastPath(create_app(post), post), post
 
 
-def serve(settings: Settings, listener: socket.socket, application: FastPath, post: Post) -> None:
-    """Serve until SIGTERM, then finish what is in flight. Ends with exit code 1 when the worker dies."""
-    master = os.getpid()
-
-    def load_in_worker() -> FastPath:
-        _die_with(master)
-        # Until granian sets its own handlers, those of the master are inherited, and would swallow a stop.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        threading.Thread(target=_keep_house, args=(post,), name="housekeeping", daemon=True).start()
-        log.info("callback server started pid=%d", os.getpid())
-        return application
-
-    host = settings.callback.host
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGTERM, then finish what is in flight."""
+    application, post = build(settings)
     server = Server(
         target="server.callback",
-        address="unix" if host.startswith(UNIX) else host,
-        port=settings.callback.port,
         interface=Interfaces.WSGI,
-        workers=1,
+        runtime_mode=RuntimeModes.mt,
+        backpressure=_allow_connections(),
         blocking_threads=settings.callback.threads,
         blocking_threads_idle_timeout=_IDLE_THREAD_S,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MS),
         websockets=False,
-        workers_kill_timeout=GRACE_S,
         log_level=LogLevels.error,
     )
     server.listener = listener
-    server.serve(target_loader=load_in_worker, wrap_loader=False)
+    threading.Thread(target=_keep_house, args=(post,), name="housekeeping", daemon=True).start()
+    log.info("callback server started pid=%d", os.getpid())
+    server.serve_here(lambda: application)
+    log.info("callback server stopped pid=%d %s", os.getpid(), post.receiver.counters.since_last())
 
 
-def _die_with(master: int) -> None:
-    """Let the kernel kill this worker when its master dies: alone it would go on serving, unseen by anybody."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != master:
-        os._exit(1)
+def _allow_connections() -> int:
+    """Raise the limit of open files as far as we may, and return how many connections fit below it."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + _OTHER_FILES
+    files = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(files - _OTHER_FILES, 1)
 
 
 def _keep_house(post: Post) -> None:
@@ -132,13 +130,11 @@ def main() -> int:
         settings = load_settings(options.config)
         level = settings.platform.log_level.upper()
         logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        application, post = build(settings)
         listener = open_listener(settings) if options.listen_fd is None else socket.socket(fileno=options.listen_fd)
+        serve(settings, listener)
     except SaloError as error:
         print(f"salo: {error}", file=sys.stderr)
         return error.exit_code
-    multiprocessing.set_start_method("fork")  # the application is inherited, not pickled
-    serve(settings, listener, application, post)
     return 0
 
 

@@ -16,7 +16,6 @@ log = logging.getLogger(__name__)
 
 SLOW_S = 10.0  # VK gives up after about 8 s
 CROWDED_S = 1.0  # when half of the threads wait for bodies
-DRAIN_MAX = 4 << 20  # bytes of a refused body that are still read, so that the sender gets to our answer
 
 
 class TooLarge(Exception):
@@ -33,11 +32,9 @@ def read_body(environ: Mapping[str, Any], most: int) -> bytes:
     length = _length(announced)
     try:
         if length is not None and length > most:
-            _drain(stream)
             raise TooLarge
         body: bytes = stream.read(most + 1)
         if len(body) > most:
-            _drain(stream)
             raise TooLarge
     except OSError:
         raise Cut from None
@@ -53,12 +50,6 @@ def _length(announced: str) -> int | None:
     if not (announced.isascii() and announced.isdigit() and len(announced) < 19):
         raise Cut
     return int(announced)
-
-
-def _drain(stream: Any) -> None:
-    left = DRAIN_MAX
-    while left > 0 and (chunk := stream.read(min(left, 65_536))):
-        left -= len(chunk)
 
 
 class BodyWatch:
