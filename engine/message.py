@@ -26,7 +26,12 @@ class Message:
 
     @property
     def is_chat(self) -> bool:
-        return CHAT_FIRST < self.peer_id <= CHAT_LAST
+        return is_chat(self.peer_id)
+
+
+def is_chat(peer_id: int) -> bool:
+    """Is this the number of a chat?"""
+    return CHAT_FIRST < peer_id <= CHAT_LAST
 
 
 def parse_message(event: dict[str, Any]) -> Message | None:

@@ -26,7 +26,7 @@ class VkSession(requests.Session):
         self.trust_env = False  # no ~/.netrc, no proxies that the platform did not name
         self.headers["User-Agent"] = "salo"
         self._base = api_url.rstrip("/") + "/"
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s  # of a connect, and of any silence while an answer is read
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """Send to the configured address. A redirect is not followed: it would lose the body."""
@@ -34,7 +34,7 @@ class VkSession(requests.Session):
         for host in _HOSTS:
             if target.startswith(host):
                 target = self._base + target[len(host) :]
-        kwargs["timeout"] = self._timeout_s
+        kwargs["timeout"] = self.timeout_s
         kwargs["allow_redirects"] = False
         return super().request(method, target, *args, **kwargs)
 

@@ -22,7 +22,8 @@ class Desk:
     """Scripted answers are used up one a call; then every call succeeds.
 
     An answer is an object sent as JSON, bytes sent as HTML, a number sent as a status, ``close`` (the call takes
-    effect and the connection is cut), or ``hang`` (it takes effect and nothing is answered until ``release``).
+    effect and the connection is cut), ``hang`` (it takes effect and nothing is answered until ``forget``), ``stall``
+    (the same without an effect), or ``fine`` (as without a script).
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -46,9 +47,13 @@ class Desk:
     def script(self, *answers: Any) -> None:
         self._script.extend(answers)
 
-    def release(self) -> None:
-        """Let hanging calls be answered."""
+    def forget(self) -> None:
+        """Begin anew, and let calls that still hang end."""
         self._released.set()
+        with self._lock:
+            self.calls, self.visible = [], []
+            self._script.clear()
+            self._released = threading.Event()
 
     @property
     def texts(self) -> list[str]:
@@ -59,11 +64,12 @@ class Desk:
         with self._lock:
             self.calls.append(call)
             answer = self._script.popleft() if self._script else None
-            if answer is None or answer in ("close", "hang"):
+            if answer in (None, "fine", "close", "hang"):
                 effect = self._effect(call)
-                answer = {"response": effect} if answer is None else answer
-        if answer == "hang":
-            self._released.wait(20)
+                answer = {"response": effect} if answer in (None, "fine") else answer
+            released = self._released
+        if answer in ("hang", "stall"):
+            released.wait(20)
         return answer
 
     def _effect(self, call: Call) -> Any:

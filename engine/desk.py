@@ -1,0 +1,102 @@
+"""What one job works with: the stores of this worker, and for this job alone VK with its token, its slots, its mark."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import redis
+
+from db import limiter
+from db.base import Base
+from db.links import redis_client
+from db.marks import MarkKeeper
+from db.protocol import CommandResult
+from db.settings import Settings
+from engine.job import Job
+from engine.matching.library import Library
+from engine.people import People
+from engine.slots import Slots
+from engine.vk.client import VkClient, VkSession
+from engine.vk.errors import VkUnavailable
+
+REPORT_S = 0.5  # of the deadline kept for the report
+
+log = logging.getLogger(__name__)
+
+Ask = Callable[[str], CommandResult]
+
+
+class Stores:
+    """Connections of one worker, made at their first use: never before the fork, never shared between processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redis = redis_client(settings)
+        self.base = cache(lambda name: Base(name, settings))
+        self.bot_redis: Callable[[int], redis.Redis] = cache(lambda db: redis_client(settings, db))
+        self.library = Library(self.redis, self.base, settings.state)
+        self.people = People(self.redis, self.base)
+        self.session = VkSession(settings.vk.api_url, settings.vk.timeout_s)
+
+
+@dataclass(slots=True)
+class JobDesk:
+    """One job's tools. ``person`` is what is known of the writer so far."""
+
+    job: Job
+    stores: Stores
+    ask: Ask
+    slots: Slots
+    vk: VkClient
+    mark: MarkKeeper
+    person: dict[str, str] | None = None
+    news: dict[str, str] | None = None  # names learned by this job
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def call(self, method: str, **values: Any) -> Any:
+        """Call VK within the rate and the deadline. A call whose connection was cut is repeated once, at once.
+
+        Servers cut connections that were idle for long; all our calls bear a repeat.
+        """
+        try:
+            return self._call_once(method, values)
+        except VkUnavailable as error:
+            if not error.is_broken:
+                raise
+            log.info("vk call repeated method=%s error=%s", method, error)
+            return self._call_once(method, values)
+
+    def _call_once(self, method: str, values: dict[str, Any]) -> Any:
+        self.slots.take()
+        self.stores.session.timeout_s = max(min(self.stores.settings.vk.timeout_s, self.job.left_s() - REPORT_S), 0.05)
+        return self.vk.call(method, **values)
+
+
+def open_desk(job: Job, stores: Stores, ask: Ask) -> JobDesk:
+    """Return the tools of one job. Connects to nothing yet."""
+    lease = (job.lease_key, job.lease_value)
+    claim = (stores.redis, lease, job.bot.db, (job.entry, job.attempt))
+    per_second = stores.settings.vk.requests_per_s
+
+    def left_s() -> float:
+        return max(job.left_s() - REPORT_S, 0.0)
+
+    def wait_for(number: int) -> None:
+        limiter.take_slot(*claim, number, per_second=per_second, most_s=left_s())
+
+    def ask_for(number: int) -> bool:
+        return limiter.try_slot(*claim, number, per_second=per_second, most_s=left_s()) == 0
+
+    return JobDesk(
+        job=job,
+        stores=stores,
+        ask=ask,
+        slots=Slots(job.slots, wait_for, ask_for),
+        vk=VkClient(stores.session, job.token),
+        mark=MarkKeeper(stores.redis, lease, job.bot.group_id, job.entry),
+        person=job.person,
+    )

@@ -1,0 +1,215 @@
+"""The life of one job: from the event to the verdict. Every way it can go wrong ends in a verdict, never in silence."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from dataclasses import replace
+
+import redis
+
+from db.errors import StorageUnavailable
+from db.limiter import LeaseLost, NoSlot
+from engine.addressing import Address, find_address
+from engine.answers import needs_names, render
+from engine.commands.dispatch import ChatContext, run_chat_command
+from engine.commands.roles import role_of
+from engine.desk import JobDesk
+from engine.errors import BaseUnavailable, MayHaveBeenSent
+from engine.matching.match import find_answer
+from engine.message import Message, parse_message
+from engine.reply import compose_parts
+from engine.sending import Draft, dice_of, resume, send
+from engine.verdict import Match, Outcome, Verdict
+from engine.vk.errors import Action, VkError, VkUnavailable, redacted
+from engine.vk.random_id import event_number
+
+TRACE_MAX = 8000
+BASE_WAIT_S = 5.0
+_TOO_LATE = 100  # messages.sendMessageEventAnswer: the button's time is over, or it was answered
+
+log = logging.getLogger(__name__)
+
+
+def handle(desk: JobDesk) -> Verdict:
+    """Return the verdict on one job. Never raises for anything that a message, VK or the storage can do."""
+    started = time.monotonic()
+    try:
+        verdict = _handle_event(desk)
+    except Exception as error:
+        verdict = verdict_of(error, desk.job.attempt, desk.job.token)
+    desk.timings_ms["total"] = _since_ms(started)
+    return replace(verdict, person=desk.news, slots_used=desk.slots.used, timings_ms=dict(desk.timings_ms))
+
+
+def verdict_of(error: Exception, attempt: int, token: str) -> Verdict:
+    """Return what an error means for the event."""
+    match error:
+        case LeaseLost():
+            return Verdict("retry", reason="the lane was taken over", outage=True)
+        case MayHaveBeenSent():
+            return Verdict("fail", reason=str(error))
+        case VkError():
+            return _verdict_of_vk(error, attempt)
+        case BaseUnavailable():
+            return Verdict("retry", reason=str(error), retry_after_s=BASE_WAIT_S, outage=True)
+        case VkUnavailable() | NoSlot() | StorageUnavailable():
+            return Verdict("retry", reason=str(error), outage=True)
+        case redis.ConnectionError() | redis.TimeoutError():
+            return Verdict("retry", reason=f"redis: {type(error).__name__}", outage=True)
+    trace = redacted("".join(traceback.format_exception(error)), token)[-TRACE_MAX:]
+    reason = redacted(f"{type(error).__name__}: {error}", token)[:300]
+    return Verdict("retry", reason=reason, trace=trace)
+
+
+def _verdict_of_vk(error: VkError, attempt: int) -> Verdict:
+    meaning = error.meaning
+    match meaning.action:
+        case Action.RETRY:
+            return Verdict("retry", reason=str(error), retry_after_s=meaning.after_s, outage=error.code == 6)
+        case Action.COOL_DOWN if attempt == 1:  # one late try: more of the same makes it worse
+            return Verdict("retry", reason=str(error), retry_after_s=meaning.after_s)
+        case Action.DROP:
+            return Verdict("ignored", reason=str(error))
+    return Verdict("fail", reason=str(error))
+
+
+def _handle_event(desk: JobDesk) -> Verdict:
+    match desk.job.event_type:
+        case "message_new":
+            message = parse_message(desk.job.event)
+            return _handle_message(desk, message) if message else Verdict("ignored", reason="no message")
+        case "message_event":
+            return _answer_button(desk)
+    return Verdict("ignored", reason=desk.job.event_type)
+
+
+def _handle_message(desk: JobDesk, message: Message) -> Verdict:
+    if message.is_out or message.from_id < 0:
+        return Verdict("ignored", reason="not from a person")  # and never a talk with ourselves
+    if message.is_service:
+        return Verdict("ignored", reason="service message")
+    address = find_address(message, desk.job.bot.group_id, desk.job.bot.names)
+    if address is None:
+        return Verdict("ignored", reason="not addressed")
+    if desk.job.attempt > 1:
+        mark = desk.mark.read()
+        if mark is not None:
+            return resume(desk, message, mark)
+    _know_person(desk, message)
+    if (desk.person or {}).get("status") == "banned":
+        return Verdict("ignored", reason="banned")
+    verdict = _reply(desk, message, address)
+    _get_acquainted(desk, message)
+    return verdict
+
+
+def _reply(desk: JobDesk, message: Message, address: Address) -> Verdict:
+    """Decide what is said, and send it."""
+    command = run_chat_command(address.text, _chat_context(desk, message, address))
+    if command is not None:
+        if not command.strip():
+            return Verdict("ignored", reason="a command for another bot")
+        return _send_text(desk, message, "done", command, Match(address.text))
+    started = time.monotonic()
+    book = desk.stores.library.book(desk.job.bot.base, desk.job.base_delta)
+    dice = dice_of(desk)
+    found = find_answer((address.text, address.bare), book, desk.job.bot.bot_id, _threshold(desk), dice)
+    desk.timings_ms["match"] = _since_ms(started)
+    if found is None:
+        match = Match(address.bare)
+        silent = not message.is_private or not desk.job.bot.unsolved_text.strip()
+        if silent:
+            return Verdict("unsolved", match=match)
+        return _send_text(desk, message, "unsolved", desk.job.bot.unsolved_text, match)
+    if desk.person == {} and needs_names(found.answer.tx):
+        desk.slots.take()
+        _learn_names(desk, message)
+    names = {**(desk.person or {}), "bot_name": desk.job.bot.title or desk.job.bot.name}
+    text = render(found.answer.tx, names, dice)
+    return _send_text(desk, message, "done", text, Match(address.bare, found.phrase, found.answer.id, found.score))
+
+
+def _send_text(desk: JobDesk, message: Message, outcome: Outcome, text: str, match: Match) -> Verdict:
+    number = message.cmid or event_number(desk.job.event_id)
+    parts = compose_parts(text, desk.job.bot.group_id, message.peer_id, number)
+    if not parts:
+        return Verdict("ignored", reason="the answer is empty", match=match)
+    started = time.monotonic()
+    quote = 0 if message.is_private else message.cmid
+    verdict = send(desk, message, Draft(outcome, message.peer_id, parts, match, quote))
+    desk.timings_ms["send"] = _since_ms(started)
+    return verdict
+
+
+def _know_person(desk: JobDesk, message: Message) -> None:
+    """Ask the base about somebody whom the job does not tell of; VK is asked later, when there is a slot."""
+    if desk.person is None:
+        desk.person = desk.stores.people.known(desk.job.bot.base, message.from_id)
+
+
+def _learn_names(desk: JobDesk, message: Message) -> None:
+    """Ask VK for the names of somebody new to the base. The slot is the caller's."""
+    desk.person = desk.stores.people.ask_vk(desk.vk, desk.job.bot.base, message.from_id)
+    if desk.person:
+        desk.news = {name: desk.person[name] for name in ("fi_name", "la_name")}
+
+
+def _get_acquainted(desk: JobDesk, message: Message) -> None:
+    """Learn the names of somebody new after the reply, if that costs no waiting; else their next message does it."""
+    try:
+        if desk.person == {} and desk.slots.try_take():
+            _learn_names(desk, message)
+    except (LeaseLost, redis.RedisError) as error:
+        log.warning("names not asked for event_id=%s error=%s", desk.job.event_id, error)
+
+
+def _chat_context(desk: JobDesk, message: Message, address: Address) -> ChatContext:
+    job, stores = desk.job, desk.stores
+    return ChatContext(
+        bot=job.bot,
+        event_id=job.event_id,
+        peer_id=message.peer_id,
+        account_id=message.from_id,
+        person=desk.person,
+        role=role_of(message.from_id, job.bot.owner, desk.person),
+        base=lambda: stores.base(job.bot.base),
+        redis=stores.redis,
+        bot_redis=stores.bot_redis(job.bot.db),
+        ask=desk.ask,
+        picked=_is_picked(message, address, job.bot.group_id),
+    )
+
+
+def _answer_button(desk: JobDesk) -> Verdict:
+    """End the waiting sign of a callback button; nothing else is bound to buttons yet."""
+    body = desk.job.event.get("object")
+    if not isinstance(body, dict) or not all(name in body for name in ("event_id", "user_id", "peer_id")):
+        return Verdict("ignored", reason="no button")
+    try:
+        desk.call(
+            "messages.sendMessageEventAnswer",
+            event_id=body["event_id"],
+            user_id=body["user_id"],
+            peer_id=body["peer_id"],
+        )
+    except VkError as error:
+        if error.code != _TOO_LATE:
+            raise
+        return Verdict("ignored", reason="the button was answered already, or too late")
+    return Verdict("done")
+
+
+def _is_picked(message: Message, address: Address, group_id: int) -> bool:
+    """Was this bot meant, and not any bot that reads the slash?"""
+    return message.is_private or message.answers_to == -group_id or address.text != message.text.strip()
+
+
+def _threshold(desk: JobDesk) -> float:
+    own = desk.job.bot.threshold
+    return desk.stores.settings.matching.threshold if own is None else own
+
+
+def _since_ms(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 2)

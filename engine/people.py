@@ -1,0 +1,78 @@
+"""Who writes: their names and status, from the job, else from the base, else from VK, asked once.
+
+What was found is copied to Redis, so that the next job carries it, and a ban stands while MariaDB is down.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from peewee import PeeweeException
+
+from db import keys
+from db.base import Base
+from db.errors import StorageUnavailable
+from db.models import Network, Person
+from engine.vk.client import VkClient
+from engine.vk.errors import VkError, VkUnavailable
+
+KEEP_S = 6 * 3600  # of a copy
+SPARE_S = 10  # a MariaDB that did not answer is not asked again by the next job
+NETWORK = "vk"
+
+log = logging.getLogger(__name__)
+
+
+class People:
+    """Looks people up. ``open_base`` gives the way into a base."""
+
+    def __init__(self, client: redis.Redis, open_base: Callable[[str], Base]) -> None:
+        self._redis = client
+        self._open_base = open_base
+        self._spared_until = 0.0
+
+    def known(self, base: str, account_id: int) -> dict[str, str] | None:
+        """Return the base's person, empty when it knows none, or None when it cannot be asked."""
+        if time.monotonic() < self._spared_until:
+            return None
+        try:
+            with self._open_base(base).unit():
+                row: Any = Person.get_or_none(
+                    Person.account_id == str(account_id), Person.social_network_id == Network.VK
+                )
+        except (StorageUnavailable, PeeweeException) as error:
+            log.warning("person not read base=%s error=%s", base, error)
+            self._spared_until = time.monotonic() + SPARE_S
+            return None
+        if row is None:
+            return {}
+        names = ("fi_name", "la_name", "user_name")
+        return self._copy(base, account_id, {"status": str(row.status), **{name: getattr(row, name) for name in names}})
+
+    def ask_vk(self, vk: VkClient, base: str, account_id: int) -> dict[str, str] | None:
+        """Return the names that VK tells, or None when it does not. The slot of this call is the caller's."""
+        try:
+            answer = vk.call("users.get", user_ids=account_id)
+            names = {"fi_name": str(answer[0]["first_name"])[:255], "la_name": str(answer[0]["last_name"])[:255]}
+        except (VkError, VkUnavailable) as error:
+            log.warning("names not known account_id=%d error=%s", account_id, error)
+            return None
+        except (LookupError, TypeError):
+            return None
+        return self._copy(base, account_id, {"status": "user", **names, "user_name": names["fi_name"]})
+
+    def _copy(self, base: str, account_id: int, person: dict[str, str]) -> dict[str, str]:
+        key = keys.person(base, NETWORK, account_id)
+        copy: dict[Any, Any] = dict(person)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hset(key, mapping=copy)
+        pipeline.expire(key, KEEP_S)
+        try:
+            pipeline.execute()
+        except redis.RedisError as error:
+            log.warning("person not copied base=%s error=%s", base, error)
+        return person

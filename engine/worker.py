@@ -1,0 +1,121 @@
+"""An engine worker: one job at a time from its socket, one verdict for each; ends when the socket does.
+
+It may be killed at any moment: whatever it began is written down in Redis, and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from db import codec
+from db.errors import BadJson
+from db.protocol import CommandResult
+from db.settings import Settings
+from engine.desk import Stores, open_desk
+from engine.errors import BadJob
+from engine.handle import handle
+from engine.job import Job, parse_job
+from engine.verdict import Verdict
+from engine.wire import Wire
+
+IDLE_S = 1.0  # without a job before idle work is looked for
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+log = logging.getLogger(__name__)
+
+
+def serve(connection: socket.socket, settings: Settings) -> None:
+    """Work until the platform closes the socket, or until this process should be replaced."""
+    wire = Wire(connection)
+    stores = Stores(settings)
+    for count in range(1, settings.engine.jobs_per_worker + 1):
+        line = _next_line(wire, stores)
+        if line is None:
+            return
+        job = _parsed(line)
+        if job is None:
+            return
+        verdict = _verdict(job, stores, wire)
+        is_worn = count == settings.engine.jobs_per_worker or _memory_mb() > settings.engine.worker_memory_mb
+        if not _report(wire, job, replace(verdict, retire=is_worn)) or is_worn:
+            return
+
+
+def _next_line(wire: Wire, stores: Stores) -> bytes | None:
+    """Return the next job's line, or None at the end; in between, idle work is done."""
+    while not wire.has_line(IDLE_S):
+        _use_idle_moment(stores)
+    try:
+        return wire.read()
+    except BadJob as error:
+        log.error("worker stops error=%s", error)
+        return None
+
+
+def _use_idle_moment(stores: Stores) -> None:
+    try:
+        stores.library.look_for_unknown_changes()
+    except Exception:
+        log.exception("idle work failed")
+
+
+def _parsed(line: bytes) -> Job | None:
+    try:
+        return parse_job(line)
+    except BadJob as error:
+        log.error("worker stops error=%s", error)
+        return None
+
+
+def _verdict(job: Job, stores: Stores, wire: Wire) -> Verdict:
+    if job.kind != "answer":
+        return Verdict("fail", reason=f"kind {job.kind[:40]!r} is not known to this engine")
+    verdict = handle(open_desk(job, stores, _asker(job, wire)))
+    if verdict.trace:
+        log.error("job failed job=%s reason=%s", job.id, verdict.reason)
+    return verdict
+
+
+def _report(wire: Wire, job: Job, verdict: Verdict) -> bool:
+    """Send the verdict; False when the platform is gone, which then runs the event again."""
+    try:
+        wire.write(verdict.as_message(job.id))
+    except OSError as error:
+        log.warning("verdict not taken job=%s error=%s", job.id, error)
+        return False
+    return True
+
+
+def _asker(job: Job, wire: Wire) -> Callable[[str], CommandResult]:
+    """Return the way to the platform's commands, with the rights of whoever wrote this job's message."""
+    number = 0
+
+    def ask(line: str) -> CommandResult:
+        nonlocal number
+        number += 1
+        wire.write({"job": job.id, "ask": {"id": number, "command": line}})
+        answer = _answer(wire)
+        return CommandResult(str(answer.get("text", "")), answer.get("data"), int(answer.get("exit_code", 0)))
+
+    return ask
+
+
+def _answer(wire: Wire) -> dict[str, Any]:
+    line = wire.read()
+    try:
+        answer = codec.loads(line or b"")["answer"]
+    except (BadJson, KeyError, TypeError):
+        raise BadJob("the platform's answer breaks the engine protocol") from None
+    return answer if isinstance(answer, dict) else {}
+
+
+def _memory_mb() -> float:
+    """Return the resident memory of this process without files that it maps."""
+    _size, resident, shared = Path("/proc/self/statm").read_text().split()[:3]
+    return (int(resident) - int(shared)) * _PAGE / (1 << 20)
