@@ -129,8 +129,17 @@ class BaseStore:
             return migrate(database)
 
     def migrate_all(self) -> dict[str, Steps]:
-        """Bring all bases up to date, as a start of the platform does; return the steps each was missing."""
-        return {info.name: self.migrate(info.name) for info in self.list()}
+        """Bring all bases up to date, as a start of the platform does; return the steps each was missing.
+
+        A base that cannot be is left out, with an error in the log: it is of no use, but the others are.
+        """
+        done: dict[str, Steps] = {}
+        for info in self.list():
+            try:
+                done[info.name] = self.migrate(info.name)
+            except (Refused, PeeweeException) as error:
+                log.error("base not migrated base=%s error=%s", info.name, error)
+        return done
 
     def _all(self) -> dict[str, BaseInfo]:
         known = {item.name for item in fields(BaseInfo)}

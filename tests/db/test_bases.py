@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,6 +195,23 @@ def test_unit_is_run_again_after_mariadb_was_killed(
     assert base.run(lambda: Person.select().count()) == 2
 
 
+def test_forked_child_leaves_its_parents_connections_alone(base: Base) -> None:
+    with base.unit():
+        number = base.database.execute_sql("SELECT CONNECTION_ID()").fetchone()[0]
+    child = os.fork()
+    if child == 0:
+        try:
+            base.forget_connections()
+            with base.unit():
+                own = base.database.execute_sql("SELECT CONNECTION_ID()").fetchone()[0]
+            os._exit(0 if own != number else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    with base.unit():
+        assert base.database.execute_sql("SELECT CONNECTION_ID()").fetchone()[0] == number
+
+
 def test_bases_are_listed_with_what_is_in_them(
     base: Base, base_store: BaseStore, clean_redis: redis.Redis, storage_settings: Path
 ) -> None:
@@ -314,6 +332,13 @@ def test_base_of_a_newer_salo_is_left_alone(base: Base, base_store: BaseStore) -
         base.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', NOW())")
     with pytest.raises(Refused, match="9999_future"):
         base_store.migrate("main")
+
+
+def test_base_that_cannot_be_migrated_keeps_no_other_from_it(base: Base, base_store: BaseStore) -> None:
+    base_store.create("other")
+    with base.unit():
+        base.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', NOW())")
+    assert base_store.migrate_all() == {"other": []}
 
 
 def test_failing_step_is_tried_again(base: Base, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -144,32 +145,46 @@ def test_journal_leased_by_another_host_is_left_to_it(
     wait_until(lambda: drained(clean_redis, "main"), 10)
 
 
+@dataclass
+class Own:
+    """A Redis and a MariaDB that a test may kill and start again."""
+
+    redis: RedisService
+    maria: MariaService
+    settings: Settings
+
+    def restart_redis(self) -> None:
+        self.redis.stop()
+        self.redis = start_redis(self.redis.directory)
+
+    def restart_maria(self) -> None:
+        self.maria.stop()
+        self.maria = start_maria(self.maria.directory)
+
+
 @pytest.fixture
-def own(tmp_path: Path, home: Path, storage_settings: Path) -> Iterator[tuple[RedisService, MariaService, Settings]]:
-    """A Redis and a MariaDB that a test may kill."""
+def own(tmp_path: Path, home: Path, storage_settings: Path) -> Iterator[Own]:
     own_redis, own_maria = start_redis(tmp_path / "own-redis"), start_maria(tmp_path / "own-maria")
     password = tmp_path / "password"
     storage_settings.write_text(
         f'[storage]\nredis = "{own_redis.url}"\nredis_password_file = "{password}"\n'
         f'mariadb = "{own_maria.url}"\nmariadb_password_file = "{password}"\n'
     )
-    yield own_redis, own_maria, load_settings(storage_settings, {"SALO_HOME": str(home)})
-    own_redis.stop()
-    own_maria.stop()
+    services = Own(own_redis, own_maria, load_settings(storage_settings, {"SALO_HOME": str(home)}))
+    yield services
+    services.redis.stop()
+    services.maria.stop()
 
 
-def test_kills_of_writer_and_mariadb_in_mid_batch_lose_and_double_nothing(
-    own: tuple[RedisService, MariaService, Settings], home: Path
-) -> None:
-    own_redis, own_maria, settings = own
-    client = own_redis.client()
-    store = BaseStore(client, settings)
+def test_kills_of_writer_and_mariadb_in_mid_batch_lose_and_double_nothing(own: Own, home: Path) -> None:
+    client = own.redis.client()
+    store = BaseStore(client, own.settings)
     for base in ("main", "other"):
         store.create(base)
-    writer = WriterProcess(settings.source, home)
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     dice = random.Random(seed)
+    writer = WriterProcess(own.settings.source, home)
     written = {"main": 0, "other": 0}
     enough = threading.Event()
 
@@ -188,23 +203,22 @@ def test_kills_of_writer_and_mariadb_in_mid_batch_lose_and_double_nothing(
             wait_until(lambda: advanced(store, applied[0]), 20)  # it works again, and is in the middle of it
             enough.wait(dice.random() * 0.05)
             if kill % 4 == 3:
-                own_maria.stop()
-                own_maria = start_maria(own_maria.directory)
+                own.restart_maria()
             else:
                 writer.kill()
                 writer.start()
             applied[0] = sum(counted(store, base)[0] for base in ("main", "other"))
+        enough.set()
+        wait_until(lambda: drained(client, "main", "other"), 30)
+        assert writer.terminate() == 0, writer.log.read_text()
     finally:
         enough.set()
         producer.join()
-    wait_until(lambda: drained(client, "main", "other"), 30)
-    assert writer.terminate() == 0, writer.log.read_text()
-    own_maria.stop()  # what is said to be in the base is on its disk
-    own_maria = start_maria(own_maria.directory)
+        writer.kill()
+    own.restart_maria()  # what is said to be in the base is on its disk
     for base, count in written.items():
         assert counted(store, base) == (count, count, count)
     assert client.xlen(keys.DEAD) == 0
-    own_maria.stop()
 
 
 def advanced(store: BaseStore, applied: int) -> bool:
@@ -214,23 +228,17 @@ def advanced(store: BaseStore, applied: int) -> bool:
         return False
 
 
-def test_writer_outlives_a_killed_redis(own: tuple[RedisService, MariaService, Settings], home: Path) -> None:
-    own_redis, _maria, settings = own
-    store = BaseStore(own_redis.client(), settings)
+def test_writer_outlives_a_killed_redis(own: Own, home: Path) -> None:
+    store = BaseStore(own.redis.client(), own.settings)
     store.create("main")
-    writer = WriterProcess(settings.source, home)
+    writer = WriterProcess(own.settings.source, home)
     try:
-        say(own_redis.client(), "main", history(event_id="e1"))
-        wait_until(lambda: drained(own_redis.client(), "main"), 10)
-        own_redis.stop()
-        again = start_redis(own_redis.directory)
-        try:
-            say(again.client(), "main", history(event_id="e2"))
-            wait_until(lambda: drained(again.client(), "main"), 10)
-            assert counted(store, "main")[:2] == (2, 2)
-            assert writer.terminate() == 0
-        finally:
-            again.stop()
+        for event in ("e1", "e2", "e3"):
+            say(own.redis.client(), "main", history(event_id=event))
+            wait_until(lambda: drained(own.redis.client(), "main"), 10)
+            own.restart_redis()
+        assert counted(store, "main")[:2] == (3, 3)
+        assert writer.terminate() == 0
     finally:
         writer.kill()
 
