@@ -22,6 +22,7 @@ from db.errors import BadSettings, StorageUnavailable
 from db.keys import PLATFORM_DB
 from db.settings import Settings
 from db.state import StateDir, reachable
+from db.texts import _
 
 EMBEDDED = "embedded"
 MARIA_USER = "salo"  # of the embedded MariaDB
@@ -154,11 +155,13 @@ def _split(key: str, value: str) -> SplitResult:
     """Return the parts of a storage URL. A password in it is refused: URLs end up in logs and screens."""
     try:
         url = urlsplit(value)
-        _ = url.port  # parsed on access
+        int(url.port or 0)  # parsed on access
     except ValueError as error:
-        raise BadSettings(f"[storage] {key}: not a URL ({error}); see salo.toml for the form") from None
+        text = _("[storage] {key}: not a URL ({error}); see salo.toml for the form")
+        raise BadSettings(text.format(key=key, error=error)) from None
     if url.password is not None:
-        raise BadSettings(f"[storage] {key} holds a password; put it into a file and name it in {key}_password_file")
+        text = _("[storage] {key} holds a password; put it into a file and name it in {key}_password_file")
+        raise BadSettings(text.format(key=key))
     return url
 
 
@@ -166,7 +169,8 @@ def _reachable(socket: Path) -> str:
     try:
         return reachable(socket)
     except OSError as error:
-        raise StorageUnavailable(f"{socket}: {error.strerror}; is the storage running?") from None
+        text = _("{socket}: {error}; is the storage running?")
+        raise StorageUnavailable(text.format(socket=socket, error=error.strerror)) from None
 
 
 def _redis_password(settings: Settings) -> str | None:
@@ -187,4 +191,5 @@ def _password(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise StorageUnavailable(f"{file}: no password can be read from it ({error})") from None
+        text = _("{file}: no password can be read from it ({error})")
+        raise StorageUnavailable(text.format(file=file, error=error)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from db.errors import EXIT_UNREACHABLE, SaloError
+from db.texts import _
 
 
 class ProgramMissing(SaloError):
@@ -21,9 +22,10 @@ class StateLocked(SaloError):
     """Another process owns the state directory: ``pid`` and ``kind`` say which."""
 
     def __init__(self, pid: int, kind: str) -> None:
-        what = f"a platform runs on this state directory already: pid {pid}; stop it with salo stop"
-        if kind != "platform":
-            what = f"the storage is in use by another command: pid {pid}; try again when it is done"
-        super().__init__(what)
+        if kind == "platform":
+            what = _("a platform runs on this state directory already: pid {pid}; stop it with salo stop")
+        else:
+            what = _("the storage is in use by another command: pid {pid}; try again when it is done")
+        super().__init__(what.format(pid=pid))
         self.pid = pid
         self.kind = kind

@@ -14,6 +14,7 @@ import psutil
 
 from db.errors import SaloError
 from db.protocol import ProcessInfo, ProcessState
+from db.texts import _
 from server.childspec import ChildSpec
 from server.errors import ChildNotReady
 from server.logs import ChildLog
@@ -77,9 +78,9 @@ class Keeper:
                 while self._state not in ("running", "failed", "stopped"):
                     await self._changed.wait()
         except TimeoutError:
-            raise self._not_ready(f"is not ready after {timeout_s:g} s") from None
+            raise self._not_ready() from None
         if self._state != "running":
-            raise self._not_ready(f"is {self._state}")
+            raise self._not_ready()
 
     def info(self) -> ProcessInfo:
         child = self._child
@@ -208,12 +209,11 @@ class Keeper:
     def _ids(self) -> tuple[str, str]:
         return self.spec.kind, self.spec.name
 
-    def _not_ready(self, how: str) -> ChildNotReady:
-        why = f" ({self._reason})" if self._reason else ""
-        said = self.tail()
+    def _not_ready(self) -> ChildNotReady:
+        text = _("{name} does not come up: {state}, {reason}; its last words: {said}; see logs/{name}.log")
+        said = self.tail()[-1:] or ["-"]
         return ChildNotReady(
-            f"{self.spec.name} {how}{why}; {f'it said: {said[-1][:300]}' if said else 'it said nothing'}; "
-            f"see logs/{self.spec.name}.log"
+            text.format(name=self.spec.name, state=self._state, reason=self._reason or "-", said=said[0][:300])
         )
 
 

@@ -10,6 +10,7 @@ import redis
 from db.errors import StorageUnavailable
 from db.links import is_maria_embedded, is_redis_embedded, maria_arguments, redis_client
 from db.settings import Settings
+from db.texts import _
 
 REDIS_MIN = (7, 0)
 MARIADB_MIN = (10, 6)
@@ -34,15 +35,16 @@ def check_redis(settings: Settings) -> list[str]:
     with redis_client(settings) as client:
         info = _redis_info(client, url)
         if _version(info["redis_version"]) < REDIS_MIN:
-            raise StorageUnavailable(f"{url} is Redis {info['redis_version']}; {_dotted(REDIS_MIN)} or newer is needed")
+            raise _too_old(url, f"Redis {info['redis_version']}", f"Redis {_dotted(REDIS_MIN)}")
     try:
         with redis_client(settings, db=needed - 1) as last:
             last.ping()
     except redis.RedisError as error:
-        raise StorageUnavailable(
-            f"{url} has too few databases: {needed} are needed, one a bot and one ({_brief(error)}); "
-            f"set databases {needed} in its redis.conf or lower [storage] redis_databases"
-        ) from None
+        text = _(
+            "{url} has too few databases: {needed} are needed, one a bot and one ({error}); "
+            "set databases {needed} in its redis.conf or lower [storage] redis_databases"
+        )
+        raise StorageUnavailable(text.format(url=url, needed=needed, error=_brief(error))) from None
     return _redis_warnings(url, info)
 
 
@@ -54,31 +56,35 @@ def check_mariadb(settings: Settings) -> None:
             cursor.execute("select version()")
             (version,) = cursor.fetchone() or ("",)
             if "MariaDB" not in version or _version(version) < MARIADB_MIN:
-                raise StorageUnavailable(f"{url} is {version}; MariaDB {_dotted(MARIADB_MIN)} or newer is needed")
+                raise _too_old(url, version, f"MariaDB {_dotted(MARIADB_MIN)}")
             _try_to_create(cursor, url)
     except pymysql.err.OperationalError as error:
-        raise StorageUnavailable(_maria_refusal(url, error)) from None
+        if error.args[0] in _ACCESS_DENIED:
+            raise _refused(url, error, "mariadb_password_file") from None
+        raise _unreachable(url, error, "mariadb") from None
 
 
 def _redis_info(client: redis.Redis, url: str) -> dict[str, Any]:
     try:
         return dict(client.info())
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
-        raise StorageUnavailable(f"{url} refuses us ({_brief(error)}); see [storage] redis_password_file") from None
+        raise _refused(url, error, "redis_password_file") from None
     except (redis.RedisError, OSError) as error:
-        raise StorageUnavailable(f"{url} cannot be reached ({_brief(error)}); see [storage] redis") from None
+        raise _unreachable(url, error, "redis") from None
 
 
 def _redis_warnings(url: str, info: dict[str, Any]) -> list[str]:
     warnings = []
     if not info.get("aof_enabled"):
-        warnings.append(
-            f"{url} has no append-only file: accepted events are lost when it restarts; "
-            f"set appendonly yes and appendfsync always"
+        text = _(
+            "{url} has no append-only file: accepted events are lost when it restarts; "
+            "set appendonly yes and appendfsync always"
         )
+        warnings.append(text.format(url=url))
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        warnings.append(f"{url} may throw accepted events away (maxmemory-policy {policy}); set noeviction")
+        text = _("{url} may throw accepted events away (maxmemory-policy {policy}); set noeviction")
+        warnings.append(text.format(url=url, policy=policy))
     return warnings
 
 
@@ -89,16 +95,23 @@ def _try_to_create(cursor: pymysql.cursors.Cursor, url: str) -> None:
     except pymysql.err.OperationalError as error:
         if error.args[0] not in _ACCESS_DENIED:
             raise
-        raise StorageUnavailable(
-            f"{url}: this user may not create our databases; as its administrator: "
-            f"grant all on `salo\\_%`.* to the user"
-        ) from None
+        text = _("{url}: this user may not create our databases; let its administrator say: {sql}")
+        raise StorageUnavailable(text.format(url=url, sql=r"grant all on `salo\_%`.* to …")) from None
 
 
-def _maria_refusal(url: str, error: pymysql.err.OperationalError) -> str:
-    if error.args[0] in _ACCESS_DENIED:
-        return f"{url} refuses us ({_brief(error)}); see [storage] mariadb_password_file"
-    return f"{url} cannot be reached ({_brief(error)}); see [storage] mariadb"
+def _too_old(url: str, found: str, needed: str) -> StorageUnavailable:
+    text = _("{url} is {found}; {needed} or newer is needed")
+    return StorageUnavailable(text.format(url=url, found=found, needed=needed))
+
+
+def _refused(url: str, error: Exception, key: str) -> StorageUnavailable:
+    text = _("{url} refuses us ({error}); see [storage] {key}")
+    return StorageUnavailable(text.format(url=url, error=_brief(error), key=key))
+
+
+def _unreachable(url: str, error: Exception, key: str) -> StorageUnavailable:
+    text = _("{url} cannot be reached ({error}); see [storage] {key}")
+    return StorageUnavailable(text.format(url=url, error=_brief(error), key=key))
 
 
 def _brief(error: Exception) -> str:

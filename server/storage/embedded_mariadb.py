@@ -13,6 +13,7 @@ from db.errors import SaloError, StorageUnavailable
 from db.links import MARIA_USER, maria_arguments, maria_password_file, maria_socket
 from db.settings import Settings
 from db.state import StateDir
+from db.texts import _
 from server.childspec import ChildSpec
 from server.process import child_environment, spawn
 from server.storage.lock import StateLock
@@ -33,7 +34,8 @@ def mariadb_spec(settings: Settings, lock: StateLock) -> ChildSpec:
     if not _data(state).exists():
         _initialise(settings, lock)
     elif not maria_password_file(state).exists():
-        raise StorageUnavailable(f"{maria_password_file(state)} is gone; put it back, or remove {_data(state)} as well")
+        text = _("{file} is gone; put it back, or remove {data} as well")
+        raise StorageUnavailable(text.format(file=maria_password_file(state), data=_data(state)))
     return ChildSpec(
         kind="mariadb",
         name=NAME,
@@ -103,7 +105,8 @@ def _share(base: Path) -> Path:
     for name in ("mysql", "mariadb"):
         if (base / "share" / name / "mysql_system_tables.sql").is_file():
             return base / "share" / name
-    raise StorageUnavailable(f"no mysql_system_tables.sql below {base}/share; is mariadb-server-core whole?")
+    text = _("no mysql_system_tables.sql below {directory}; is mariadb-server-core whole?")
+    raise StorageUnavailable(text.format(directory=base / "share"))
 
 
 def _side_directory(state: StateDir, name: str) -> Path:
@@ -136,7 +139,8 @@ def _initialise(settings: Settings, lock: StateLock) -> None:
             child.kill()
             child.wait(5)
     if ended is None or ended.code != 0:
-        raise StorageUnavailable(f"MariaDB's first start {ended or f'took over {_INIT_S:.0f} s'}; see {log}")
+        text = _("MariaDB cannot make its files: {reason}; see {log}")
+        raise StorageUnavailable(text.format(reason=ended or f"> {_INIT_S:.0f} s", log=log))
     partial.rename(_data(state))
 
 

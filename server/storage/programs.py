@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from db.texts import _
 from server.errors import ProgramMissing
 
 # An ordinary user's PATH may lack the sbin directories, where Debian has mariadbd.
@@ -33,7 +34,7 @@ def redis_program(directory: Path) -> Path:
         return found
     inside = find_program("redis-check-rdb", "valkey-check-rdb")
     if inside is None:
-        raise ProgramMissing(f"no redis-server found; {_REMEDY}")
+        raise ProgramMissing(_missing("redis-server"))
     link = directory / inside.name.replace("check-rdb", "server")
     link.unlink(missing_ok=True)
     link.symlink_to(inside)
@@ -43,5 +44,9 @@ def redis_program(directory: Path) -> Path:
 def maria_program() -> Path:
     found = find_program("mariadbd")
     if found is None:
-        raise ProgramMissing(f"no mariadbd found; {_REMEDY}")
+        raise ProgramMissing(_missing("mariadbd"))
     return found
+
+
+def _missing(name: str) -> str:
+    return _("{name} is not installed; {remedy}").format(name=name, remedy=_REMEDY)

@@ -11,6 +11,7 @@ from pathlib import Path
 from db.errors import StorageUnavailable
 from db.settings import Settings
 from db.state import StateDir
+from db.texts import _
 from server.childspec import ChildSpec
 from server.errors import ChildNotReady, StateLocked
 from server.process import Child
@@ -57,9 +58,8 @@ def _own_or_shared(settings: Settings, wait_s: float) -> StateLock | None:
                 return None
             if time.monotonic() >= end_s:
                 if locked.kind == PLATFORM:
-                    raise StorageUnavailable(
-                        f"the platform (pid {locked.pid}) runs, but its storage does not answer; see salo status"
-                    ) from None
+                    text = _("the platform (pid {pid}) runs, but its storage does not answer; see salo status")
+                    raise StorageUnavailable(text.format(pid=locked.pid)) from None
                 raise
         time.sleep(_POLL_S)
 
@@ -84,7 +84,8 @@ def _wait_until_answers(settings: Settings, children: dict[str, Child]) -> None:
     while not storage_answers(settings):
         for name, child in children.items():
             if child.reap():
-                raise ChildNotReady(f"{name} {child.exit}; see {_log(settings.state, name)}")
+                text = _("{name} does not come up: {reason}; see {log}")
+                raise ChildNotReady(text.format(name=name, reason=child.exit, log=_log(settings.state, name)))
         time.sleep(_POLL_S)
 
 

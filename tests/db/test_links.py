@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pymysql
@@ -19,7 +20,14 @@ from db.links import (
     subscriber,
 )
 from db.settings import Settings, StorageSettings, load_settings
+from db.texts import use_language
 from tests.services import PASSWORD
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with use_language("en"):
+        yield
 
 
 @pytest.fixture

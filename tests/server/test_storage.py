@@ -18,6 +18,7 @@ from db.errors import StorageUnavailable
 from db.links import maria_arguments, maria_password_file, redis_client, redis_password_file
 from db.settings import Settings
 from db.state import SOCKET_PATH_MAX
+from db.texts import use_language
 from server.errors import ProgramMissing, StateLocked
 from server.process import LIVING
 from server.storage.lock import LEAVING, PLATFORM, SESSION, StateLock
@@ -26,6 +27,12 @@ from server.storage.session import open_storage
 from tests.services import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with use_language("en"):
+        yield
 
 
 @pytest.fixture

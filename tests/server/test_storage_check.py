@@ -11,9 +11,16 @@ import redis
 
 from db.errors import StorageUnavailable
 from db.settings import Settings, load_settings
+from db.texts import use_language
 from server.storage import check
 from server.storage.check import check_external, check_mariadb, check_redis
 from tests.services import MariaService
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with use_language("en"):
+        yield
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -16,6 +16,7 @@ import pytest
 from db.links import maria_arguments, redis_client
 from db.protocol import ProcessInfo
 from db.settings import Settings
+from db.texts import use_language
 from server.errors import ChildNotReady
 from server.process import LIVING, Child
 from server.restarts import RestartRules
@@ -25,6 +26,12 @@ from server.supervisor import ChildSpec, Supervisor
 
 ENV = {"PATH": "/usr/bin:/bin"}
 QUICK = RestartRules(first_s=0.01, most_s=0.05, healthy_s=0.5, window_s=5.0, failures_max=3, failed_retry_s=0.2)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with use_language("en"):
+        yield
 
 
 class Scene:
@@ -112,7 +119,7 @@ def test_output_reaches_the_file_and_the_listener_to_the_last_line(tmp_path: Pat
 def test_child_that_cannot_stay_up_is_given_up_with_its_last_words(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         await scene.supervisor.add(sh("echo no such table; exit 7", ready=never))
-        with pytest.raises(ChildNotReady, match=r"it is failed \(exited with 7\); it said: no such table"):
+        with pytest.raises(ChildNotReady, match="failed, exited with 7; its last words: no such table"):
             await scene.supervisor.wait_ready("it", 5)
         assert (scene.info().state, scene.info().pid, scene.info().restarts) == ("failed", None, 3)
         assert scene.supervisor.tail("it") == ["no such table"] * 4
@@ -157,7 +164,7 @@ def test_operator_restarts_what_was_given_up(tmp_path: Path) -> None:
 def test_child_that_never_gets_ready_is_replaced(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         await scene.supervisor.add(sh("exec sleep 60", ready=never, ready_within_s=0.05))
-        with pytest.raises(ChildNotReady, match="not ready within"):
+        with pytest.raises(ChildNotReady, match="was not ready within"):
             await scene.supervisor.wait_ready("it", 5)
 
     play(tmp_path, script)
