@@ -194,6 +194,7 @@ class Pool:
         for worker in workers:
             worker.kill()
         await asyncio.gather(*(worker.wait_ended(KILL_S) for worker in workers))
+        self._workers.clear()
 
     async def acquire(self) -> WorkerHandle:
         """Return a free worker, the one used last: it is the warmest. Waits for one."""

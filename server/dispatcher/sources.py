@@ -64,7 +64,7 @@ class ZygoteSource:
                 # An answer may still be on its way and would be taken for the next one's.
                 if self._control is control:
                     self.detach()
-                raise NoWorker(f"the zygote gave no worker: {error or 'no answer'}") from None
+                raise NoWorker(f"the zygote gave no worker: {str(error) or 'no answer'}") from None
 
 
 async def _fork(control: socket.socket) -> Started:
