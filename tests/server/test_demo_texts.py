@@ -1,0 +1,83 @@
+"""The phrases that ship and what the demo's people say: clean files, and people say what their kind promises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from db.settings import MatchingSettings
+from engine.matching.book import AnswerRow, PhraseBook
+from engine.matching.match import find_closest
+from engine.matching.normalise import normalise
+from server.demo.chatter import KINDS, LINES, read_lines
+
+PHRASES = LINES.parent / "phrases_ru.tsv"
+TEXT_MAX = 4096  # letters of one VK message
+LINK_OR_MENTION = re.compile(r"https?:|www\.|\b\w+\.(com|ru|net|org|me)\b|[@#\[\]{}|]")
+
+
+def _rows(file: Path) -> list[list[str]]:
+    return [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def book() -> PhraseBook:
+    rows = enumerate(_rows(PHRASES), 1)
+    return PhraseBook(AnswerRow(number, normalise(rx), tx, int(weight)) for number, (rx, tx, weight) in rows)
+
+
+def _answered(text: str, book: PhraseBook) -> bool:
+    form = normalise(text)
+    known = bool(book.answers_to(form, bot_id=1))
+    return known or find_closest(form, book, 1, MatchingSettings().threshold) is not None
+
+
+def test_base_is_large_enough_to_talk(book: PhraseBook) -> None:
+    phrases = {normalise(rx) for rx, _, _ in _rows(PHRASES)}
+    assert len(phrases) >= 500
+    assert "" not in phrases
+    several = [phrase for phrase in phrases if len(book.answers_to(phrase, bot_id=1)) > 1]
+    assert len(several) >= 300
+
+
+def test_each_row_is_a_phrase_an_answer_and_a_weight() -> None:
+    for row in _rows(PHRASES):
+        rx, tx, weight = row
+        assert rx == rx.strip() and tx == tx.strip(), row
+        assert 0 < len(rx) <= TEXT_MAX and 0 < len(tx) <= TEXT_MAX, row
+        assert 1 <= int(weight) <= 10, row
+        assert not LINK_OR_MENTION.search(f"{rx} {tx}"), row
+
+
+def test_no_answer_stands_twice_under_one_phrase() -> None:
+    pairs = [(normalise(rx), normalise(tx)) for rx, tx, _ in _rows(PHRASES)]
+    assert len(pairs) == len(set(pairs))
+
+
+def test_people_have_enough_to_say_of_each_kind() -> None:
+    lines = read_lines()
+    assert len(lines) >= 150
+    assert len(set(lines)) == len(lines)
+    assert {line.kind for line in lines} == set(KINDS)
+    for line in lines:
+        assert 0 < len(line.text) <= TEXT_MAX
+        assert not LINK_OR_MENTION.search(line.text), line
+        assert line.text.startswith("/") == (line.kind == "command"), line
+
+
+def test_known_lines_are_phrases_of_the_base(book: PhraseBook) -> None:
+    unknown = [line for line in read_lines() if line.kind == "known" and not book.answers_to(normalise(line.text), 1)]
+    assert unknown == []
+
+
+def test_lines_with_typos_are_no_phrases_and_nearly_all_are_understood(book: PhraseBook) -> None:
+    """A few say it in other words, as people do."""
+    typos = [line for line in read_lines() if line.kind == "typo"]
+    assert [line for line in typos if book.answers_to(normalise(line.text), 1)] == []
+    assert sum(_answered(line.text, book) for line in typos) >= 0.9 * len(typos)
+
+
+def test_unknown_lines_find_no_answer(book: PhraseBook) -> None:
+    assert [line for line in read_lines() if line.kind == "unknown" and _answered(line.text, book)] == []
