@@ -99,12 +99,17 @@ def test_environment_in_use_stays_when_new_libraries_cannot_be_fetched(ready: Cl
     assert (clone.venv / "bin" / "python").exists()
 
 
-def test_library_that_does_not_match_its_hash_is_refused(fresh: Clone) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "becomes", "words"),
+    [("sha256:.{8}", "sha256:00000000", "DO NOT MATCH THE HASHES"), (r" \\\n.*", "", "Hashes are required")],
+    ids=["another hash", "no hash"],
+)
+def test_library_is_refused_that_has(fresh: Clone, pattern: str, becomes: str, words: str) -> None:
     lock = fresh.root / "requirements.lock"
-    lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", lock.read_text()))
+    lock.write_text(re.sub(pattern, becomes, lock.read_text()))
     done = fresh.run("x")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert words in done.stderr
     assert not fresh.venv.exists()
 
 
