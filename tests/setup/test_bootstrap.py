@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.services import wait_until
 from tests.setup.clone import Clone, FirstRun, kill_all
 
