@@ -69,6 +69,7 @@ class Resources:
     def bots(self) -> BotStore:
         with self._lock:
             if self._bots is None:
+                self.settings.state.prepare()  # with external storage nobody else has made a place for the key
                 self._bots = BotStore(self.redis, self.settings, Sealer.from_file(self.settings.state.key))
             return self._bots
 
