@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from db import keys
@@ -99,12 +99,26 @@ class Play:
     async def summary(self) -> Summary:
         """Wait until everything is settled and written to the bases, then return what it came to."""
         await self._until_settled()
+        accepted = await self._accepted()
         before = -1
         while before != self._last_sent:
             before = self._last_sent
             await self._collect(wait_s=0)
         remembered = await asyncio.to_thread(self._remembered)
-        return summarise(self._said, self._shown, remembered, derive_random_id)
+        said = [replace(event, accepted_ms=accepted.get((event.group_id, event.event_id))) for event in self._said]
+        return summarise(said, self._shown, remembered, derive_random_id)
+
+    async def _accepted(self) -> dict[tuple[int, str], float]:
+        """Return when VK got `ok` for each event that it got it for."""
+        found: dict[tuple[int, str], float] = {}
+        last, before = 0, -1
+        while last != before:
+            page = await self._stage.desk.read("/deliveries", after=last, limit=_PAGE)
+            for told in page["deliveries"]:
+                if told["accepted_ms"] is not None:
+                    found[told["group_id"], told["event_id"]] = told["accepted_ms"]
+            before, last = last, page["deliveries"][-1]["n"] if page["deliveries"] else last
+        return found
 
     async def _until_settled(self) -> None:
         """Return when VK waits for no `ok`, no inbox and no journal holds anything, or after ``SETTLE_S``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,10 @@ PARTS_MAX = 8  # parts of one reply that are looked for
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message of a simulated person. ``kind``: known, typo, unknown, command, or aside (not meant for the bot)."""
+    """One message of a simulated person. ``kind``: known, typo, unknown, command, or aside (not meant for the bot).
+
+    ``accepted_ms`` is when VK got `ok` for its event, None when it never did.
+    """
 
     event_id: str
     group_id: int
@@ -21,6 +23,7 @@ class Said:
     cmid: int
     kind: str
     at_ms: float
+    accepted_ms: float | None = None
 
     @property
     def is_addressed(self) -> bool:
@@ -80,7 +83,9 @@ def summarise(
     ``remembered`` is ``{event_id: [text of the reply, "" for silence, …]}`` from the history tables, one item a row;
     ``random_id`` derives what the engine must have sent for a part of a reply, which links each shown message to
     the message it answers. An addressed message is lost when history has nothing of it, or has a reply that VK
-    never showed; it is duplicated when VK shows a part twice or history has two rows.
+    never showed; any message is lost that VK got no `ok` for. It is duplicated when VK shows a part twice or history
+    has two rows. It is out of order when a message was answered before it that was written after VK had its `ok`:
+    what VK posts at the same time, or again after a failure, has no order that can be told from outside.
     """
     sources = {
         (event.group_id, event.peer_id, random_id(event.group_id, event.peer_id, event.cmid, part)): (event, part)
@@ -89,7 +94,8 @@ def summarise(
     }
     parts: Counter[tuple[str, int]] = Counter()
     answered: dict[str, float] = {}
-    order: dict[tuple[int, int], list[int]] = defaultdict(list)
+    newest: dict[tuple[int, int], float] = defaultdict(float)  # of each conversation: the newest message answered
+    disordered = 0
     strangers = 0
     for message in sorted(shown, key=lambda message: message.at_ms):
         source = sources.get((message.group_id, message.peer_id, message.random_id))
@@ -100,7 +106,9 @@ def summarise(
         parts[event.event_id, part] += 1
         if event.event_id not in answered:
             answered[event.event_id] = message.at_ms - event.at_ms
-            order[event.group_id, event.peer_id].append(event.cmid)
+            conversation = event.group_id, event.peer_id
+            disordered += event.accepted_ms is not None and newest[conversation] > event.accepted_ms
+            newest[conversation] = max(newest[conversation], event.at_ms)
     lost = sum(_is_lost(event, answered, remembered) for event in said)
     doubled = {event for (event, _), count in parts.items() if count > 1}
     doubled |= {event for event, rows in remembered.items() if len(rows) > 1}
@@ -112,13 +120,15 @@ def summarise(
         commands=sum(event.kind == "command" for event in said),
         lost=lost,
         duplicated=len(doubled) + strangers,
-        out_of_order=sum(later < earlier for cmids in order.values() for earlier, later in itertools.pairwise(cmids)),
+        out_of_order=disordered,
         latency_p50_ms=_quantile(latencies, 0.50),
         latency_p99_ms=_quantile(latencies, 0.99),
     )
 
 
 def _is_lost(event: Said, answered: Mapping[str, float], remembered: Mapping[str, Sequence[str]]) -> bool:
+    if event.accepted_ms is None:
+        return True
     rows = remembered.get(event.event_id, ())
     if not event.is_addressed:
         return False  # what was not meant for the bot is neither answered nor remembered

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from server.demo.score import Said, Shown, Summary, summarise
 
 PEER = 2_000_000_001
@@ -12,7 +14,7 @@ def random_id(group_id: int, peer_id: int, cmid: int, part: int) -> int:
 
 
 def said(cmid: int, kind: str = "known") -> Said:
-    return Said(f"e{cmid}", 1, PEER, cmid, kind, at_ms=cmid * 100)
+    return Said(f"e{cmid}", 1, PEER, cmid, kind, at_ms=cmid * 100, accepted_ms=cmid * 100 + 5)
 
 
 def shown(cmid: int, part: int = 0, after_ms: float = 20) -> Shown:
@@ -58,3 +60,13 @@ def test_a_later_message_answered_first_is_out_of_order() -> None:
 
 def test_a_run_without_replies_is_not_clean() -> None:
     assert not judged([said(1, "aside")], []).is_clean
+
+
+def test_a_message_that_vk_had_to_post_again_may_be_answered_late() -> None:
+    late = replace(said(1), accepted_ms=450)
+    assert judged([late, said(2)], [shown(1, after_ms=500), shown(2)], e1=["да"], e2=["нет"]).is_clean
+
+
+def test_an_event_that_vk_got_no_ok_for_is_lost() -> None:
+    refused = replace(said(1, "aside"), accepted_ms=None)
+    assert judged([refused, said(2)], [shown(2)], e2=["да"]).lost == 1
