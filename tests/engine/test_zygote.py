@@ -75,10 +75,14 @@ def test_zygote_ends_at_sigterm(bench: Bench) -> None:
     assert bench.zygote.process.wait(5) == 0
 
 
-def test_an_ended_worker_leaves_no_zombie_and_the_zygote_goes_on(bench: Bench) -> None:
-    worker = bench.zygote.fork()
-    worker.kill()
-    wait_until(lambda: not Path(f"/proc/{worker.pid}").exists())
+def test_workers_that_end_together_leave_no_zombie_and_the_zygote_goes_on(bench: Bench) -> None:
+    workers = [bench.zygote.fork() for _ in range(8)]
+    bench.zygote.process.send_signal(signal.SIGSTOP)
+    for worker in workers:
+        signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
+    bench.zygote.process.send_signal(signal.SIGCONT)
+    for worker in workers:
+        wait_until(lambda pid=worker.pid: not Path(f"/proc/{pid}").exists())
     assert bench.zygote.fork().run(bench.job("привет"))["verdict"] == "done"
     assert is_alive(bench.zygote.process.pid)
 
