@@ -32,6 +32,7 @@ from db.settings import Settings, load_settings
 from server.callback.app import FastPath, Post, create_app
 from server.callback.body import BodyWatch
 from server.callback.doors import Doors
+from server.callback.leaving import stop_by_steps
 from server.callback.listener import BACKLOG, open_listener
 from server.callback.receiver import Receiver
 from server.callback.wire import Wire
@@ -90,6 +91,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         log_level=LogLevels.error,
     )
     server.listener = listener
+    stop_by_steps(listener, application.leave)
     threading.Thread(target=_keep_house, args=(post,), name="housekeeping", daemon=True).start()
     log.info("callback server started pid=%d", os.getpid())
     server.serve_here(lambda: application)

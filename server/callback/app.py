@@ -78,13 +78,21 @@ class FastPath:
 
     def __init__(self, app: Flask, post: Post) -> None:
         self._app, self._post = app, post
+        self._leaving = False
+
+    def leave(self) -> None:
+        """From now on ask senders to come again on another connection, which another server takes."""
+        self._leaving = True
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if environ.get("REQUEST_METHOD") != "POST" or not path.startswith(PREFIX) or "/" in path[len(PREFIX) :]:
             return self._app.wsgi_app(environ, start_response)
         reply = self._post(path[len(PREFIX) :], environ)
-        start_response(_STATUS[reply.status], _headers(reply))
+        headers = _headers(reply)
+        if self._leaving:
+            headers.append(("Connection", "close"))
+        start_response(_STATUS[reply.status], headers)
         return [reply.body]
 
 

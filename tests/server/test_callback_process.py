@@ -103,9 +103,13 @@ def servers(redis_service: RedisService, clean_redis: redis.Redis, tmp_path: Pat
 def post(port: int, raw: bytes, timeout_s: float = 8.0, sender: str = "127.0.0.1") -> tuple[int, bytes]:
     """Post on a connection of its own, as long as VK would wait."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout_s, (sender, 0))) as connection:
-        connection.request("POST", PATH, raw)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        return post_on(connection, raw)
+
+
+def post_on(connection: http.client.HTTPConnection, raw: bytes) -> tuple[int, bytes]:
+    connection.request("POST", PATH, raw)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
 
 
 def raw_request(port: int, data: bytes) -> socket.socket:
@@ -119,7 +123,10 @@ def kept_ids(client: redis.Redis) -> list[bytes]:
 
 
 class Senders:
-    """VK at work: threads that post events until told to stop, each repeated until it gets ``ok``."""
+    """VK at work: threads that post events until told to stop, each event, if so told, until it gets ``ok``.
+
+    Every second thread keeps its connection, the others take a new one for each event.
+    """
 
     def __init__(self, port: int, threads: int = 4, repeat: bool = True) -> None:
         self._port, self._repeat = port, repeat
@@ -128,20 +135,24 @@ class Senders:
         self.acknowledged: list[str] = []
         self.failures: list[str] = []
         self._pool = ThreadPoolExecutor(threads)
-        self._runs = [self._pool.submit(self._run) for _ in range(threads)]
+        self._runs = [self._pool.submit(self._run, keep=bool(number % 2)) for number in range(threads)]
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            raw = body()
-            name = orjson.loads(raw)["event_id"]
-            self.sent.append(name)
-            while not self._try(name, raw) and self._repeat and not self._stop.is_set():
-                self._stop.wait(0.02)
+    def _run(self, keep: bool) -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=8)) as connection:
+            while not self._stop.is_set():
+                raw = body()
+                name = orjson.loads(raw)["event_id"]
+                self.sent.append(name)
+                while not self._try(connection, name, raw) and self._repeat and not self._stop.is_set():
+                    self._stop.wait(0.02)
+                if not keep:
+                    connection.close()
 
-    def _try(self, name: str, raw: bytes) -> bool:
+    def _try(self, connection: http.client.HTTPConnection, name: str, raw: bytes) -> bool:
         try:
-            answer = post(self._port, raw)
+            answer = post_on(connection, raw)
         except OSError as error:
+            connection.close()
             self.failures.append(repr(error))
             return False
         if answer != (200, b"ok"):
