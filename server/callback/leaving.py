@@ -34,6 +34,7 @@ def _wait_for_stop(listener: socket.socket, on_leaving: Callable[[], None]) -> N
     try:
         on_leaving()
         stop_accepting(listener)
+        log.info("callback server leaves pid=%d", os.getpid())
         time.sleep(SETTLE_S)
     except Exception:  # a stop without manners is better than none
         log.exception("stopping without steps")

@@ -214,30 +214,39 @@ def test_restart_of_the_only_server_makes_requests_wait_but_fails_none(servers: 
     assert senders.failures == []
 
 
+def leave(servers: Servers, process: subprocess.Popen[bytes]) -> None:
+    """Tell a server to stop and return when it has begun to."""
+    process.terminate()
+    wait_until(lambda: f"leaves pid={process.pid}" in servers.log.read_text())
+
+
 def test_request_in_flight_is_answered_before_the_server_ends(servers: Servers) -> None:
     process = servers.started()
     raw = body()
     head = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (PATH.encode(), len(raw))
     with raw_request(servers.port, head + raw[:10]) as slow:
         assert post(servers.port, body()) == (200, b"ok")  # so the slow one was accepted before it
-        process.terminate()
-        wait_until(lambda: _refuses_new(servers.port, process))
-        slow.sendall(raw[10:])
+        leave(servers, process)
+        with pytest.raises(TimeoutError):
+            post(servers.port, body(), timeout_s=0.5)  # waits for another server, and so long that this one is past
+        slow.sendall(raw[10:])  # its time for connections without a request
         assert slow.recv(4096).startswith(b"HTTP/1.1 200")
     assert process.wait(10) == 0
     assert servers.redis.xlen(INBOX) == 2
     assert "stopped" in servers.log.read_text() and "accepted=2" in servers.log.read_text()
 
 
-def _refuses_new(port: int, process: subprocess.Popen[bytes]) -> bool:
-    """Tell that the stop has begun: nobody takes a new connection out of the queue."""
-    try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=0.2)) as connection:
-            connection.request("GET", "/health/live")
-            connection.getresponse()
-    except OSError:
-        return True
-    return process.poll() is not None
+def test_connection_accepted_just_before_a_stop_is_served_and_told_to_leave(servers: Servers) -> None:
+    process = servers.started()
+    raw = body()
+    head = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (PATH.encode(), len(raw))
+    with raw_request(servers.port, b"") as fresh:
+        assert post(servers.port, body()) == (200, b"ok")
+        leave(servers, process)
+        fresh.sendall(head + raw)
+        answer = fresh.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer.lower()
+    assert process.wait(10) == 0
 
 
 def test_redis_killed_under_load_loses_and_doubles_nothing(tmp_path: Path) -> None:
