@@ -62,7 +62,7 @@ def test_a_killed_platform_leaves_nothing_behind_and_its_heir_finishes_the_work(
                 await stage.platform.ended()
 
                 def nothing_is_left() -> bool:
-                    return not of_home(home)
+                    return all(process.pid == stage.emulator.pid for process in of_home(home))
 
                 await asyncio.to_thread(wait_until, nothing_is_left, 5)
                 await stage.start_platform()
