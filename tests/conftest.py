@@ -11,7 +11,15 @@ import redis
 from db import keys
 from db.bases import Base, BaseStore
 from db.settings import load_settings
+from db.texts import use_language
 from tests.services import MariaService, RedisService, start_maria, start_redis
+
+
+@pytest.fixture(autouse=True)
+def english_texts() -> Iterator[None]:
+    """Texts in the language of the sources, as tests know them; another thread or process has its own language."""
+    with use_language("en"):
+        yield
 
 
 @pytest.fixture(scope="session")

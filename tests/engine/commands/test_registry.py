@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import BadName
-from db.texts import use_language
 from engine.commands.bind import Arguments, bind_mapping, usage
 from engine.commands.declare import Declaration, Face, Parameter
 from engine.commands.errors import BadCommand, NotAllowed
@@ -35,12 +34,6 @@ ADD = Declaration(
 SAY = Declaration("say", "says", parameters=(Parameter("text", "", positional=True, rest=True),))
 BOT = Declaration("bot", "tells")
 TABLE = Registry([ADD, SAY, BOT])
-
-
-@pytest.fixture(autouse=True)
-def english() -> object:
-    with use_language("en"):
-        yield
 
 
 def bound(line: str) -> Arguments:
