@@ -11,6 +11,7 @@ from db import inbox, keys
 from db.dead import DeadLetters
 from db.errors import NotFound
 from db.queue import Queue
+from db.texts import use_language
 from tests.db.lanes import claim, message, put, read, run
 from tests.services import RedisService
 
@@ -68,7 +69,7 @@ def test_a_letter_of_a_removed_bot_is_not_replayed(clean_redis: redis.Redis) -> 
     bury(clean_redis)
     dead = DeadLetters(clean_redis)
     (letter,) = dead.page()
-    with pytest.raises(NotFound, match="removed"):
+    with use_language("en"), pytest.raises(NotFound, match="removed"):
         dead.replay(letter.id)
     assert dead.count() == 1
     dead.drop(letter.id)
