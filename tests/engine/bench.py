@@ -136,7 +136,8 @@ class Bench:
 
     def job_of(self, event: dict[str, Any], *, attempt: int = 1) -> dict[str, Any]:
         entry = f"{next(self._numbers)}-0"
-        person = self.client.hgetall(keys.person(self.base, "vk", 11))
+        message = (event.get("object") or {}).get("message") or {}
+        person = self.client.hgetall(keys.person(self.base, "vk", message.get("from_id", 0)))
         return {
             "job": f"anna:{entry}:{attempt}",
             "kind": "answer",
@@ -164,6 +165,10 @@ class Bench:
             "deadline_ms": 10_000,
             "accepted_ms": int(time.time() * 1000),
         }
+
+    def settle(self, job: dict[str, Any]) -> None:
+        """Forget the reply mark, as the lane does when it settles."""
+        self.client.delete(keys.reply_mark(GROUP, job["entry"]))
 
     def repeat(self, job: dict[str, Any], *, counted: bool = True) -> dict[str, Any]:
         """Return the next try of a job; one that does not count after an outage."""
@@ -205,11 +210,11 @@ class Room:
 
 
 @contextmanager
-def open_room(folder: Path, storage: str, **lines: str) -> Iterator[Room]:
-    """Run a room. ``storage`` and ``lines`` are tables of ``salo.toml``."""
+def open_room(folder: Path, storage: str, api_url: str = "", **lines: str) -> Iterator[Room]:
+    """Run a room. ``storage`` and ``lines`` are tables of ``salo.toml``; ``api_url`` names another VK than the desk."""
     with Desk() as vk:
         config = folder / "salo.toml"
-        lines["vk"] = f'api_url = "{vk.url}"\ntimeout_s = 2.0'
+        lines["vk"] = f'api_url = "{api_url or vk.url}"\ntimeout_s = 2.0'
         config.write_text(storage + "".join(f"[{table}]\n{text}\n" for table, text in lines.items()))
         zygote = Zygote(config, folder / "home", folder / "zygote.log")
         try:
