@@ -1,8 +1,8 @@
 """The platform process behind ``salo run``: brings the parts up in order, keeps them together, takes them down.
 
 Everything that works is a child process or a module of its own (supervisor, dispatcher, control); this one knows
-only what needs what: storage, then the journal writer, the workers and the lanes, then the callback servers, which
-must not take an event before somebody can answer it. They go down in the opposite order.
+only what needs what. Events are taken as soon as Redis can keep them, and answered when the rest is up: MariaDB and
+its schema, the journal writer, the workers, the lanes. They go down in the opposite order.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from db.version import VERSION
 from server.asking import answerer
 from server.callback.listener import open_listener
 from server.children import ZYGOTE, callback_specs, journal_spec, zygote_spec
+from server.childspec import ChildSpec
 from server.commands.context import Resources
 from server.control import ControlServer
 from server.dispatcher.dispatcher import Dispatcher, LaneInfo
@@ -42,7 +43,8 @@ from server.notify import notify
 from server.orphans import become_subreaper, kill_adopted, reap_adopted
 from server.process import Child, child_environment
 from server.storage.check import check_external
-from server.storage.embedded import embedded_specs
+from server.storage.embedded_mariadb import mariadb_spec
+from server.storage.embedded_redis import redis_spec
 from server.storage.lock import LEAVING, PLATFORM, StateLock
 from server.supervisor import Supervisor
 
@@ -144,21 +146,33 @@ class Platform:
             await self._go_down()
 
     async def _come_up(self) -> None:
+        """Open the doors as soon as Redis can keep what comes in; everything else comes up meanwhile."""
         await self._control.start()
-        for spec in await asyncio.to_thread(embedded_specs, self._settings, self._lock):
+        if is_redis_embedded(self._settings):
+            await self._have(redis_spec(self._settings, self._lock))
+        self._listener = open_listener(self._settings)  # ours to the end: a server that is started again gets it too
+        callbacks = callback_specs(self._settings, self._listener.fileno())
+        for spec in [*callbacks, *self._engine_specs()]:
             await self._supervisor.add(spec)
-            await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
+        if is_maria_embedded(self._settings):
+            await self._have(await asyncio.to_thread(mariadb_spec, self._settings, self._lock))
         await asyncio.to_thread(self._resources.bases.migrate_all)
         await self._supervisor.add(journal_spec(self._settings))
         await self._start_lanes()
-        await self._open_callbacks()
+        for spec in callbacks:
+            await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
         self._phase = "running"
         notify("READY=1")
         log.info("platform ready pid=%d home=%s", os.getpid(), self._settings.home)
 
+    async def _have(self, spec: ChildSpec) -> None:
+        await self._supervisor.add(spec)
+        await self._supervisor.wait_ready(spec.name, spec.ready_within_s)
+
+    def _engine_specs(self) -> list[ChildSpec]:
+        return [] if self._settings.engine.command else [zygote_spec(self._settings)]
+
     async def _start_lanes(self) -> None:
-        if not self._settings.engine.command:
-            await self._supervisor.add(zygote_spec(self._settings))
         self._pool.start()
         dispatcher = Dispatcher(
             self._settings,
@@ -171,14 +185,6 @@ class Platform:
         )
         await dispatcher.start()
         self._dispatcher = dispatcher
-
-    async def _open_callbacks(self) -> None:
-        self._listener = open_listener(self._settings)  # ours to the end: a server that is started again gets it too
-        specs = callback_specs(self._settings, self._listener.fileno())
-        for spec in specs:
-            await self._supervisor.add(spec)
-        for spec in specs:
-            await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
 
     async def _go_down(self) -> None:
         """Take no more events, finish what is begun, write it down, and only then stop the storage."""

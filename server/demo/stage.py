@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ class Stage:
         """Start the platform again after it was killed, and wait until it says that it is ready."""
         self.platform = await _start_platform(self.settings)
 
+    async def stop_platform(self) -> None:
+        """Stop the platform that runs now, as ``salo stop`` does."""
+        await stop_child(self.platform)
+
 
 def free_port() -> int:
     """Return a loopback port that nobody listens on now."""
@@ -77,26 +81,21 @@ async def set_stage(
     an event. Raises ``StageFailed``.
     """
     home = Path(tempfile.mkdtemp(prefix="salo-demo-"))
-    emulator: Child | None = None
-    stage: Stage | None = None
-    try:
-        bare = _settings(home, "http://127.0.0.1:1", {})
+    port = free_port()
+    settings = _settings(home, f"http://127.0.0.1:{port}", tables or {})
+    async with AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
         emulator = spawn(
-            [sys.executable, "-I", "-m", "server.emulator", "--time-scale", str(time_scale)],
-            env=child_environment(bare),
+            [sys.executable, "-I", "-m", "server.emulator", "--port", str(port), "--time-scale", str(time_scale)],
+            env=child_environment(settings),
         )
-        settings = _settings(home, await _first_line(emulator), tables or {})
-        platform = await _start_platform(settings)
-        async with Desk(settings.vk.api_url) as desk:
-            stage = Stage(settings, desk, emulator, platform)
-            await _let_in(stage)
-            yield stage
-    finally:
-        if stage is not None:
-            await stop_child(stage.platform)
-        if emulator is not None:
-            await stop_child(emulator)
-        shutil.rmtree(home, ignore_errors=True)
+        stack.push_async_callback(stop_child, emulator)
+        desk = await stack.enter_async_context(Desk(settings.vk.api_url))
+        stage = Stage(settings, desk, emulator, await _start_platform(settings))
+        stack.push_async_callback(stage.stop_platform)
+        await _first_line(emulator)
+        await _let_in(stage)
+        yield stage
 
 
 def _settings(home: Path, api_url: str, tables: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -120,8 +119,8 @@ def _toml(value: Any) -> str:
     return str(value) if isinstance(value, (int, float)) else f'"{value}"'
 
 
-async def _first_line(child: Child) -> str:
-    """Return the first line a child prints; raises ``StageFailed`` when it ends before."""
+async def _first_line(child: Child) -> None:
+    """Wait for the address that an emulator prints first; raises ``StageFailed`` when it says something else."""
     assert child.output is not None
     reader = asyncio.StreamReader()
     pipe = os.fdopen(os.dup(child.output), "rb", 0)
@@ -129,7 +128,6 @@ async def _first_line(child: Child) -> str:
     line = (await asyncio.wait_for(reader.readline(), START_S)).decode().strip()
     if not line.startswith("http"):
         raise StageFailed(f"the emulator did not start: {line or 'it said nothing'}")
-    return line
 
 
 async def _start_platform(settings: Settings) -> Child:
