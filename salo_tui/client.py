@@ -33,7 +33,7 @@ class Refused(SaloError):
 
 
 class Client:
-    """One connection to the platform. Lives in one event loop."""
+    """One connection to the platform, in one event loop. Who subscribes must take the events: answers queue behind."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
