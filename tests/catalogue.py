@@ -75,7 +75,7 @@ def update() -> list[str]:
         old = stored()
         for message in messages(fresh):
             known = old.get(message.id)
-            if known is not None:
+            if known is not None and is_translated(known):
                 message.string = known.string
     PO.parent.mkdir(parents=True, exist_ok=True)
     buffer = BytesIO()

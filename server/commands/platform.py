@@ -5,11 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from db.protocol import BotInfo, CommandResult, PlatformSnapshot, ProcessInfo
-from db.texts import _
+from db.texts import N_, _
 from engine.commands.bind import Arguments
 from server.commands.context import PlatformContext
 from server.commands.run import bodies
 from server.commands.tables import duration, table
+
+_FACTS = {
+    "state": N_("state"),
+    "version": N_("version"),
+    "uptime_s": N_("uptime"),
+    "home": N_("state directory"),
+    "callback": N_("callbacks"),
+}
+_STATES = {
+    "starting": N_("starting"),
+    "running": N_("running"),
+    "backoff": N_("waits to start again"),
+    "failed": N_("failed"),
+    "stopping": N_("stopping"),
+    "stopped": N_("stopped"),
+    "elsewhere": N_("elsewhere"),
+    "embedded": N_("embedded"),
+}
 
 
 @bodies.of("status")
@@ -21,16 +39,27 @@ def status(context: PlatformContext, args: Arguments) -> CommandResult:
 
 def status_text(snapshot: PlatformSnapshot) -> str:
     """Return the platform's facts, its bots and its processes, as three paragraphs."""
-    facts = "\n".join(f"{name}: {value}" for name, value in snapshot.platform.items())
+    facts = "\n".join(_fact(name, value) for name, value in snapshot.platform.items())
     bots = bots_table(snapshot.bots) if snapshot.bots else _("there are no bots; add one: salo bot add NAME …")
     return "\n\n".join([facts, bots, processes_table(snapshot.processes)])
+
+
+def _fact(name: str, value: object) -> str:
+    """Return one fact of the platform; one without a word of its own is shown as it is."""
+    shown = duration(value) if name == "uptime_s" and isinstance(value, int | float) else _word(str(value))
+    return f"{_(_FACTS.get(name, name))}: {shown}"
+
+
+def _word(state: str) -> str:
+    return _(_STATES[state]) if state in _STATES else state
 
 
 def bots_table(bots: Sequence[BotInfo]) -> str:
     """Return the bots, one a line."""
     heads = (_("bot"), _("base"), _("state"), _("lane"), _("waiting"), _("in flight"))
     rows = [
-        (bot.name, bot.base, _("on") if bot.enabled else _("off"), bot.lane, bot.waiting, bot.in_flight) for bot in bots
+        (bot.name, bot.base, _("on") if bot.enabled else _("off"), _word(bot.lane), bot.waiting, bot.in_flight)
+        for bot in bots
     ]
     return table(heads, rows)
 
@@ -39,7 +68,7 @@ def processes_table(processes: Sequence[ProcessInfo]) -> str:
     """Return the processes, one a line, with why a failed one failed."""
     heads = (_("process"), _("kind"), _("pid"), _("state"), _("restarts"), _("uptime"), _("MiB"), _("reason"))
     rows = [
-        (item.name, item.kind, item.pid, item.state, item.restarts, duration(item.uptime_s), item.memory_mb,
+        (item.name, item.kind, item.pid, _word(item.state), item.restarts, duration(item.uptime_s), item.memory_mb,
          item.reason or "")
         for item in processes
     ]  # fmt: skip

@@ -59,8 +59,10 @@ def test_another_user_is_refused(desk: Desk, tmp_path: Path) -> None:
     for directory in [desk.path.parent, *desk.path.parent.parents]:
         if directory.stat().st_uid == os.geteuid() and str(directory).startswith("/tmp/"):
             directory.chmod(0o755)
-    program = "import os,socket,sys; os.setuid(65534); s=socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1]); " \
-              "print(s.makefile().readline())"  # fmt: skip
+    program = (
+        "import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX); s.settimeout(5); "
+        "s.connect(sys.argv[1]); print(s.makefile().readline())"
+    )
     answer = subprocess.run([sys.executable, "-c", program, str(desk.path)], capture_output=True, check=True)
     assert b"only the platform's own user" in answer.stdout
 
