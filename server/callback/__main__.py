@@ -75,15 +75,14 @@ def build(settings: Settings) -> tuple[FastPath, Post]:
     return FastPath(create_app(post), post), post
 
 
-def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGTERM, then finish what is in flight."""
-    application, post = build(settings)
+def server_on(listener: socket.socket, threads: int) -> Server:
+    """Return a server that is yet to be run; ``threads`` is how many requests it handles at the same time."""
     server = Server(
         target="server.callback",
         interface=Interfaces.WSGI,
         runtime_mode=RuntimeModes.mt,
         backpressure=_allow_connections(),
-        blocking_threads=settings.callback.threads,
+        blocking_threads=threads,
         blocking_threads_idle_timeout=_IDLE_THREAD_S,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MS),
@@ -91,6 +90,13 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         log_level=LogLevels.error,
     )
     server.listener = listener
+    return server
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGTERM, then finish what is in flight."""
+    application, post = build(settings)
+    server = server_on(listener, settings.callback.threads)
     stop_by_steps(listener, application.leave)
     threading.Thread(target=_keep_house, args=(post,), name="housekeeping", daemon=True).start()
     log.info("callback server started pid=%d", os.getpid())

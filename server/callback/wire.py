@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -71,7 +72,7 @@ class Wire:
                 # Idle connections died with a Redis that restarted. A new one tells whether it is back.
                 self.close()
                 return self._once(packed, _Connection(self._settings))
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             self._rest_until = self._clock() + REST_S
             raise StorageUnavailable(f"Redis did not answer within {ANSWER_S:g} s") from None
         except (OSError, EOFError, hiredis.ProtocolError) as error:
@@ -144,17 +145,27 @@ def _pack(*words: Argument) -> bytes:
 
 
 def _connect(address: dict[str, Any], encrypted: bool) -> socket.socket:
-    if "path" in address:
-        plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            plain.settimeout(ANSWER_S)
-            plain.connect(address["path"])
-        except OSError:
-            plain.close()
-            raise
-        return plain
-    plain = socket.create_connection((address["host"], address["port"]), timeout=ANSWER_S)
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if not encrypted:
-        return plain
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=address["host"])
+    if "path" not in address:
+        plain = socket.create_connection((address["host"], address["port"]), timeout=ANSWER_S)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if encrypted:
+            return ssl.create_default_context().wrap_socket(plain, server_hostname=address["host"])
+        return _timed_by_kernel(plain)
+    plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        plain.settimeout(ANSWER_S)
+        plain.connect(address["path"])
+    except OSError:
+        plain.close()
+        raise
+    return _timed_by_kernel(plain)
+
+
+def _timed_by_kernel(plain: socket.socket) -> socket.socket:
+    """Let the kernel time reads and writes, which then raise ``BlockingIOError``; Python would poll before each."""
+    plain.settimeout(None)
+    seconds, rest = divmod(ANSWER_S, 1)
+    limit = struct.pack("@ll", int(seconds), int(rest * 1e6))
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    return plain
