@@ -11,10 +11,11 @@ from typing import Any
 
 import redis
 
-from db import codec, keys
-from db.errors import BadJson, NotFound
+from db import keys
+from db.errors import NotFound
 from db.protocol import PAGE_MAX
 from db.scripts import Script
+from db.stored import is_entry_id, stored_event
 from db.texts import _
 
 _REPLAY = Script("dead_replay")
@@ -82,9 +83,7 @@ class DeadLetters:
 
 
 def _checked(letter: str) -> str:
-    """Return a full stream id: Redis would take ``-``, ``+`` and half an id for a range."""
-    first, dash, second = letter.partition("-")
-    if not (letter.isascii() and first.isdigit() and dash and second.isdigit() and len(letter) <= 41):
+    if not is_entry_id(letter):
         raise _missing(letter)
     return letter
 
@@ -107,12 +106,5 @@ def _letter(name: bytes, fields: Mapping[bytes, bytes]) -> DeadLetter:
         reason=text.get("reason", ""),
         trace=text.get("trace", ""),
         at_ms=int(text.get("at_ms", 0)),
-        event=_event(fields.get(b"e", b"")),
+        event=stored_event(fields.get(b"e", b"")),
     )
-
-
-def _event(raw: bytes) -> Any:
-    try:
-        return codec.loads(raw)
-    except BadJson:
-        return raw.decode("utf-8", "replace")

@@ -8,10 +8,11 @@ from typing import Any
 
 import redis
 
-from db import codec, keys
-from db.errors import BadJson, NotFound
+from db import keys
+from db.errors import NotFound
 from db.inbox import Entry, Tried, parse_entry, parse_tried
 from db.protocol import PAGE_MAX
+from db.stored import is_entry_id, stored_event
 from db.texts import _
 
 _UNTRIED = Tried(0, 0, "")
@@ -65,25 +66,18 @@ class Queue:
             return []
         tried: Any = self._redis.hmget(keys.state(bot), [name for name, _fields in found])
         return [
-            Waiting(parse_entry(name, fields), parse_tried(raw) if raw else _UNTRIED, _event(fields.get(b"e", b"")))
+            Waiting(
+                parse_entry(name, fields), parse_tried(raw) if raw else _UNTRIED, stored_event(fields.get(b"e", b""))
+            )
             for (name, fields), raw in zip(found, tried, strict=True)
         ]
 
 
 def _checked(bot: str, entry: str) -> str:
-    """Return a full stream id: Redis would take ``-``, ``+`` and half an id for a range."""
-    first, dash, second = entry.partition("-")
-    if not (entry.isascii() and first.isdigit() and dash and second.isdigit() and len(entry) <= 41):
+    if not is_entry_id(entry):
         raise _missing(bot, entry)
     return entry
 
 
 def _missing(bot: str, entry: str) -> NotFound:
     return NotFound(_("no event {entry} waits for bot {bot}; see: salo queue list").format(entry=entry[:60], bot=bot))
-
-
-def _event(raw: bytes) -> Any:
-    try:
-        return codec.loads(raw)
-    except BadJson:
-        return raw.decode("utf-8", "replace")
