@@ -16,7 +16,10 @@ import pytest
 
 from server.dispatcher.pool import Pool, WorkerDied
 from server.dispatcher.sources import CommandSource, NoWorker, ZygoteSource
-from tests.server.lanes import until, worker_source
+from server.process import child_environment, python_argv, spawn
+from tests.db.lanes import message
+from tests.server.lanes import lane_settings, until, worker_source
+from tests.services import RedisService
 
 ENV = {"PATH": os.defpath}
 Zygote = tuple[socket.socket, int]  # our end of its control socket, its pid
@@ -178,3 +181,30 @@ def test_a_program_that_cannot_start_does_not_spin(tmp_path: Path) -> None:
 
     asyncio.run(scene())
     assert len(starts.read_text()) < 2 * 10
+
+
+def test_our_own_zygote_speaks_the_same_protocol(redis_service: RedisService, tmp_path: Path) -> None:
+    """Its workers come, refuse a job that they do not know, and die with it."""
+    settings = lane_settings(redis_service, tmp_path)
+    zygote = spawn(python_argv(settings, "engine.zygote"), env=child_environment(settings), control=True)
+    assert zygote.control is not None
+
+    async def scene() -> None:
+        source = ZygoteSource()
+        source.attach(zygote.control)  # type: ignore[arg-type]
+        pool = Pool(source, 2, 1000)
+        pool.start()
+        await until(lambda: len(pool.pids) == 2)
+        handle = await pool.acquire()
+        bot = {"name": "b0", "bot_id": 1, "group_id": 100, "base": "phrases", "db": 3}
+        job = {"job": "1", "kind": "unheard of", "bot": bot, "token": "t", "event": message(), "entry": "1-0"}
+        job |= {"attempt": 1, "lease": {"key": "k", "value": "v"}, "deadline_ms": 5000}
+        verdict = await handle.run(job, 5, no_ask)
+        assert verdict.outcome == "fail" and "unheard of" in verdict.reason
+        handle.release()
+        zygote.kill()
+        await until(lambda: not pool.pids)
+        await pool.stop()
+
+    asyncio.run(scene())
+    assert zygote.wait(5) is not None
