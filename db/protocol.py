@@ -19,15 +19,18 @@ ProcessState = Literal["starting", "running", "backoff", "failed", "stopping", "
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
-    """One child of the platform, as the operator sees it. ``uptime_s`` and ``memory_mb`` are None while it is down."""
+    """One child of the platform, as the operator sees it.
+
+    ``uptime`` is in seconds and ``memory`` (what it keeps in RAM) in bytes; both are None while it is down.
+    """
 
     kind: str
     name: str
     pid: int | None
     state: ProcessState
     restarts: int
-    uptime_s: float | None
-    memory_mb: float | None
+    uptime: float | None
+    memory: int | None
     reason: str | None = None  # why it last ended
 
 

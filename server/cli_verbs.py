@@ -79,7 +79,31 @@ def _verb(declaration: Declaration, name: str) -> click.Command:
     if declaration.destructive:
         options.append(click.Option(["--yes", "-y", "sure"], is_flag=True, help=_("do not ask")))
     words = [_sentence(declaration.summary), *([_(declaration.help)] if declaration.help else [])]
-    return click.Command(name, callback=run, params=options, help="\n\n".join(words))
+    return _Verb(name, callback=run, params=options, help="\n\n".join(words))
+
+
+class _Verb(click.Command):
+    """A verb whose list options take all words up to the next option, as everywhere else: ``--names a b``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        lists = {name for item in self.params if isinstance(item, click.Option) and item.multiple for name in item.opts}
+        return super().parse_args(ctx, _repeated(args, lists))
+
+
+def _repeated(args: Iterable[str], lists: set[str]) -> list[str]:
+    """Return ``--names a b`` as ``--names a --names b``, which is click's form; ``lists`` are such options."""
+    spread: list[str] = []
+    current, count = "", 0
+    for word in args:
+        if word.startswith("-") and len(word) > 1:
+            current, count = (word if word in lists else ""), 0
+            if word == "--":
+                lists = set()
+            spread.append(word)
+        else:
+            spread += [current, word] if count else [word]
+            count += bool(current)
+    return spread
 
 
 def _sentence(summary: str) -> str:

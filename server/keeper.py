@@ -90,8 +90,8 @@ class Keeper:
             pid=child.pid if child else None,
             state=self._state,
             restarts=max(self._starts - 1, 0),
-            uptime_s=round(time.monotonic() - child.started_s, 1) if child else None,
-            memory_mb=_memory_mb(child.pid) if child else None,
+            uptime=round(time.monotonic() - child.started_s, 1) if child else None,
+            memory=_memory(child.pid) if child else None,
             reason=self._reason,
         )
 
@@ -217,8 +217,8 @@ class Keeper:
         )
 
 
-def _memory_mb(pid: int) -> float | None:
+def _memory(pid: int) -> int | None:
     try:
-        return round(float(psutil.Process(pid).memory_info().rss) / (1 << 20), 1)
+        return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:
         return None

@@ -118,7 +118,7 @@ class Platform:
             "state": self._phase,
             "pid": os.getpid(),
             "version": VERSION,
-            "uptime_s": round(time.monotonic() - self._started_s, 1),
+            "uptime": round(time.monotonic() - self._started_s, 1),
             "home": str(self._settings.home),
             "callback": f"{self._settings.callback.host}:{self._settings.callback.port}",
             "redis": "embedded" if is_redis_embedded(self._settings) else storage.redis.split("@")[-1],
@@ -250,7 +250,6 @@ def _workers(pids: Iterable[int]) -> list[ProcessInfo]:
     for pid in pids:
         with suppress(psutil.Error):
             process = psutil.Process(pid)
-            memory_mb = round(float(process.memory_info().rss) / (1 << 20), 1)
-            uptime_s = round(time.time() - process.create_time(), 1)
-            found.append(ProcessInfo("worker", f"worker-{pid}", pid, "running", 0, uptime_s, memory_mb))
+            uptime, memory = round(time.time() - process.create_time(), 1), int(process.memory_info().rss)
+            found.append(ProcessInfo("worker", f"worker-{pid}", pid, "running", 0, uptime, memory))
     return found

@@ -14,7 +14,7 @@ from server.commands.tables import duration, table
 _FACTS = {
     "state": N_("state"),
     "version": N_("version"),
-    "uptime_s": N_("uptime"),
+    "uptime": N_("uptime"),
     "home": N_("state directory"),
     "callback": N_("callbacks"),
 }
@@ -46,7 +46,7 @@ def status_text(snapshot: PlatformSnapshot) -> str:
 
 def _fact(name: str, value: object) -> str:
     """Return one fact of the platform; one without a word of its own is shown as it is."""
-    shown = duration(value) if name == "uptime_s" and isinstance(value, int | float) else _word(str(value))
+    shown = duration(value) if name == "uptime" and isinstance(value, int | float) else _word(str(value))
     return f"{_(_FACTS.get(name, name))}: {shown}"
 
 
@@ -68,11 +68,15 @@ def processes_table(processes: Sequence[ProcessInfo]) -> str:
     """Return the processes, one a line, with why a failed one failed."""
     heads = (_("process"), _("kind"), _("pid"), _("state"), _("restarts"), _("uptime"), _("MiB"), _("reason"))
     rows = [
-        (item.name, item.kind, item.pid, _word(item.state), item.restarts, duration(item.uptime_s), item.memory_mb,
+        (item.name, item.kind, item.pid, _word(item.state), item.restarts, duration(item.uptime), _mib(item.memory),
          item.reason or "")
         for item in processes
     ]  # fmt: skip
     return table(heads, rows)
+
+
+def _mib(size: int | None) -> float | None:
+    return None if size is None else size / (1 << 20)
 
 
 @bodies.of("ps")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.commands.registry import registry
 from server.demo.cast import HUMANS, ROLES, ROOMS, Human, Role, Room
 
 LINES = Path(__file__).parent / "chatter_ru.tsv"
@@ -66,9 +67,11 @@ class Chatter:
         return self._dice.choices(list(_CHANCES), list(_CHANCES.values()))[0]
 
     def _addressed(self, role: Role, kind: str, text: str) -> str:
-        """Return ``text`` as people call a bot in a chat: by its name, by a mention; a command needs neither."""
-        if kind == "command":
+        """Return ``text`` as people call a bot in a chat: by its name, by a mention; a known command needs neither."""
+        if kind == "command" and registry().lookup(text) is not None:
             return text
+        if kind == "command":  # a slip: a bot that was not called leaves it to other bots
+            return f"@{role.screen_name} {text}"
         if self._dice.random() < 0.5:
             return f"@{role.screen_name} {text}"
         return f"{self._dice.choice(role.names).capitalize()}, {text}"

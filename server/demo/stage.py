@@ -104,6 +104,7 @@ def _settings(home: Path, api_url: str, tables: Mapping[str, Mapping[str, Any]])
         "platform": {"home": str(home)},
         "vk": {"api_url": api_url},
         "callback": {"port": free_port()},
+        "lanes": {"conversation_max": 10_000},  # the judge takes a message dropped as flood for lost
     }
     for table, keys in tables.items():
         merged.setdefault(table, {}).update(keys)
@@ -234,4 +235,4 @@ async def _until_confirmed(stage: Stage) -> None:
                 break
             if asyncio.get_running_loop().time() > deadline:
                 raise StageFailed(f"VK did not confirm the callback server of {role.name}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)  # the calls count against the bots' limit

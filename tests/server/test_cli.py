@@ -91,6 +91,17 @@ def test_base_and_bot_live_their_life_with_no_platform(salo: Shell, clean_redis:
     assert all(record.face == "shell" and TOKEN not in record.line for record in records)
 
 
+def test_list_option_takes_words_up_to_the_next_option(salo: Shell, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    assert salo("base", "create", "shell9").returncode == 0
+    options = ["--names", "Лиза", "Лизонька", "--group-id", "909", "--base", "shell9"]
+    added = salo("bot", "add", *options, "--token-file", str(tmp_path / "token"), "liza")
+    assert added.returncode == 0, added.stderr
+    assert json.loads(salo("bot", "show", "liza", "--json").stdout)["config"]["names"] == ["Лиза", "Лизонька"]
+    assert salo("bot", "remove", "liza").returncode == 0
+    assert salo("base", "drop", "shell9").returncode == 0
+
+
 def test_verb_runs_as_a_process(process: Shell) -> None:
     listed = process("base", "list", "--json")
     assert (listed.returncode, listed.stdout, listed.stderr) == (0, "[]\n", "")
