@@ -99,7 +99,7 @@ def _asker(job: Job, wire: Wire) -> Callable[[str], CommandResult]:
     def ask(line: str) -> CommandResult:
         nonlocal number
         number += 1
-        wire.write({"job": job.id, "ask": {"id": number, "command": line}})
+        wire.write({"job": job.id, "ask": {"id": number, "line": line}})
         answer = _answer(wire)
         return CommandResult(str(answer.get("text", "")), answer.get("data"), int(answer.get("exit_code", 0)))
 
