@@ -93,7 +93,7 @@ def _handle_message(desk: JobDesk, message: Message) -> Verdict:
     address = find_address(message, desk.job.bot.group_id, desk.job.bot.names)
     if address is None:
         return Verdict("ignored", reason="not addressed")
-    if desk.job.attempt > 1:
+    if desk.job.is_repeat:
         mark = desk.mark.read()
         if mark is not None:
             return resume(desk, message, mark)
@@ -123,7 +123,7 @@ def _reply(desk: JobDesk, message: Message, address: Address) -> Verdict:
         if silent:
             return Verdict("unsolved", match=match)
         return _send_text(desk, message, "unsolved", desk.job.bot.unsolved_text, match)
-    if desk.person == {} and needs_names(found.answer.tx):
+    if _is_nameless(desk) and needs_names(found.answer.tx):
         desk.slots.take()
         _learn_names(desk, message)
     names = {**(desk.person or {}), "bot_name": desk.job.bot.title or desk.job.bot.name}
@@ -144,22 +144,30 @@ def _send_text(desk: JobDesk, message: Message, outcome: Outcome, text: str, mat
 
 
 def _know_person(desk: JobDesk, message: Message) -> None:
-    """Ask the base about somebody whom the job does not tell of; VK is asked later, when there is a slot."""
-    if desk.person is None:
-        desk.person = desk.stores.people.known(desk.job.bot.base, message.from_id)
+    """Ask the base about somebody whom the job tells nothing new of; VK is asked later, when there is a slot."""
+    people = desk.stores.people
+    if desk.person is None or people.is_old(desk.person):
+        known = people.known(desk.job.bot.base, message.from_id)
+        desk.person = desk.person if known is None else known
+
+
+def _is_nameless(desk: JobDesk) -> bool:
+    """Did nobody ever learn this person's names? Who has written is in the base before VK was asked."""
+    return desk.person is not None and not desk.person.get("fi_name")
 
 
 def _learn_names(desk: JobDesk, message: Message) -> None:
-    """Ask VK for the names of somebody new to the base. The slot is the caller's."""
-    desk.person = desk.stores.people.ask_vk(desk.vk, desk.job.bot.base, message.from_id)
-    if desk.person:
-        desk.news = {name: desk.person[name] for name in ("fi_name", "la_name")}
+    """Ask VK for the names of somebody new. The slot is the caller's."""
+    named = desk.stores.people.ask_vk(desk.vk, desk.job.bot.base, message.from_id, desk.person or {})
+    if named:
+        desk.person = named
+        desk.news = {name: named[name] for name in ("fi_name", "la_name")}
 
 
 def _get_acquainted(desk: JobDesk, message: Message) -> None:
     """Learn the names of somebody new after the reply, if that costs no waiting; else their next message does it."""
     try:
-        if desk.person == {} and desk.slots.try_take():
+        if _is_nameless(desk) and desk.slots.try_take():
             _learn_names(desk, message)
     except (LeaseLost, redis.RedisError) as error:
         log.warning("names not asked for event_id=%s error=%s", desk.job.event_id, error)

@@ -46,6 +46,7 @@ class Job:
     base_delta: str
     ends_at: float
     accepted_ms: int
+    is_repeat: bool = False  # an earlier try may have written down and sent something
 
     @property
     def event_type(self) -> str:
@@ -80,6 +81,7 @@ def parse_job(line: bytes) -> Job:
             base_delta=str(raw.get("base_delta") or ""),
             ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
             accepted_ms=int(raw.get("accepted_ms") or 0),
+            is_repeat=raw.get("repeat") is True or int(raw["attempt"]) > 1,
         )
     except (BadJson, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadJob(f"job line of {len(line)} bytes: {type(error).__name__} {str(error)[:80]}") from None

@@ -20,7 +20,8 @@ from db.models import Network, Person
 from engine.vk.client import VkClient
 from engine.vk.errors import VkError, VkUnavailable
 
-KEEP_S = 6 * 3600  # of a copy
+FRESH_S = 6 * 3600  # of a copy; an older one is read again
+KEEP_BANNED_S = 30 * 24 * 3600  # an old copy of a ban is better than none: MariaDB may be down just now
 SPARE_S = 10  # a MariaDB that did not answer is not asked again by the next job
 NETWORK = "vk"
 
@@ -37,6 +38,15 @@ class People:
 
     def known(self, base: str, account_id: int) -> dict[str, str] | None:
         """Return the base's person, empty when it knows none, or None when it cannot be asked."""
+        person = self._read(base, account_id)
+        return self._copy(base, account_id, person) if person else person
+
+    def is_old(self, person: dict[str, str]) -> bool:
+        """Should the base be asked again, if it can be, about somebody whose copy this is?"""
+        read_s = person.get("read_s", "")
+        return read_s.isdecimal() and abs(time.time() - int(read_s)) > FRESH_S
+
+    def _read(self, base: str, account_id: int) -> dict[str, str] | None:
         if time.monotonic() < self._spared_until:
             return None
         try:
@@ -51,28 +61,35 @@ class People:
         if row is None:
             return {}
         names = ("fi_name", "la_name", "user_name")
-        return self._copy(base, account_id, {"status": str(row.status), **{name: getattr(row, name) for name in names}})
+        return {"status": str(row.status), **{name: getattr(row, name) for name in names}}
 
-    def ask_vk(self, vk: VkClient, base: str, account_id: int) -> dict[str, str] | None:
-        """Return the names that VK tells, or None when it does not. The slot of this call is the caller's."""
+    def ask_vk(self, vk: VkClient, base: str, account_id: int, person: dict[str, str]) -> dict[str, str] | None:
+        """Return ``person`` with the names that VK tells, or None when it tells none. The slot is the caller's."""
         try:
             answer = vk.call("users.get", user_ids=account_id)
-            names = {"fi_name": str(answer[0]["first_name"])[:255], "la_name": str(answer[0]["last_name"])[:255]}
+            names = {"fi_name": _clean(answer[0]["first_name"]), "la_name": _clean(answer[0]["last_name"])}
         except (VkError, VkUnavailable) as error:
             log.warning("names not known account_id=%d error=%s", account_id, error)
             return None
         except (LookupError, TypeError):
             return None
-        return self._copy(base, account_id, {"status": "user", **names, "user_name": names["fi_name"]})
+        # A command of this very message may have written who they are, and how they want to be called.
+        known = {"status": "user", **(self._read(base, account_id) or person), **names}
+        return self._copy(base, account_id, {**known, "user_name": known.get("user_name") or names["fi_name"]})
 
     def _copy(self, base: str, account_id: int, person: dict[str, str]) -> dict[str, str]:
         key = keys.person(base, NETWORK, account_id)
-        copy: dict[Any, Any] = dict(person)
+        copy: dict[Any, Any] = {**person, "read_s": int(time.time())}
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hset(key, mapping=copy)
-        pipeline.expire(key, KEEP_S)
+        pipeline.expire(key, KEEP_BANNED_S if person["status"] == "banned" else FRESH_S)
         try:
             pipeline.execute()
         except redis.RedisError as error:
             log.warning("person not copied base=%s error=%s", base, error)
         return person
+
+
+def _clean(name: object) -> str:
+    """Return a name of VK's without half characters, which neither Redis nor a verdict takes."""
+    return str(name).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")[:255]

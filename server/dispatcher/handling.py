@@ -121,7 +121,10 @@ class Handling:
     ) -> tuple[dict[str, Any], Verdict]:
         """Return the event and the worker's verdict on it; a worker's end is a verdict too."""
         try:
-            job = answer_job(self._settings, self._claim, self.bot, self.config, entry, attempt, given)
+            is_repeat = self._conversations.tried(entry.entry) != UNTRIED
+            job = answer_job(
+                self._settings, self._claim, self.bot, self.config, entry, attempt, given, is_repeat=is_repeat
+            )
         except BadJson as error:
             return {}, Verdict("fail", reason=f"the inbox holds no event: {error}", slots_used=0)
         event: dict[str, Any] = job["event"]

@@ -12,9 +12,20 @@ from db.settings import Settings
 
 
 def answer_job(
-    settings: Settings, claim: Claim, bot: Bot, config: BotConfig, entry: Entry, attempt: int, given: Given
+    settings: Settings,
+    claim: Claim,
+    bot: Bot,
+    config: BotConfig,
+    entry: Entry,
+    attempt: int,
+    given: Given,
+    *,
+    is_repeat: bool,
 ) -> dict[str, Any]:
-    """Return the job to answer one event. It holds the bot's token: never log it. Raises ``BadJson``."""
+    """Return the job to answer one event. It holds the bot's token: never log it. Raises ``BadJson``.
+
+    ``is_repeat``: there was a try before, even one that does not count, and it may have sent something.
+    """
     return {
         "job": f"{bot.name}:{entry.entry}:{attempt}",
         "kind": "answer",
@@ -36,6 +47,7 @@ def answer_job(
         "event": codec.loads(given.event),
         "entry": entry.entry,
         "attempt": attempt,
+        "repeat": is_repeat,
         "lease": {"key": keys.lease(bot.name), "value": claim.lease},
         "slots": 1,
         "base_delta": given.delta,

@@ -173,7 +173,13 @@ class Bench:
     def repeat(self, job: dict[str, Any], *, counted: bool = True) -> dict[str, Any]:
         """Return the next try of a job; one that does not count after an outage."""
         attempt = job["attempt"] + counted
-        return {**job, "job": f"anna:{job['entry']}:{attempt}", "attempt": attempt, "base_delta": self._delta}
+        return {
+            **job,
+            "job": f"anna:{job['entry']}:{attempt}",
+            "attempt": attempt,
+            "repeat": True,
+            "base_delta": self._delta,
+        }
 
     def know(self, account_id: int = 11, **fields: str) -> None:
         """Let the writer be known already, so that VK is not asked for names."""

@@ -105,6 +105,16 @@ def test_commands_are_answered(bench: Bench, worker: Worker) -> None:
     assert bench.vk.texts[-1] == "Я Анна, а ты Вася"
 
 
+def test_a_command_of_the_platform_is_asked_for_as_a_line(bench: Bench, worker: Worker) -> None:
+    bench.owner = "11"
+    job = bench.job("/dead list")
+    worker.give(job)
+    assert worker.take() == {"job": job["job"], "ask": {"id": 1, "line": "/dead list"}}
+    worker.give({"answer": {"id": 1, "text": "there are no dead letters", "data": [], "exit_code": 0}})
+    assert worker.take()["verdict"] == "done"
+    assert bench.vk.texts == ["there are no dead letters"]
+
+
 def test_somebody_new_is_asked_for_once_and_known_to_the_base_next_time(bench: Bench, worker: Worker) -> None:
     bench.client.delete(keys.person(bench.base, "vk", 11))
     verdict = worker.run(bench.job("кто ты"))
@@ -130,6 +140,61 @@ def test_a_person_of_the_base_is_not_asked_for_and_keeps_their_ban(bench: Bench,
     assert worker.run(bench.job("привет"))["reason"] == "banned"
     assert bench.job("привет")["person"]["status"] == "banned"  # the next job carries it
     assert bench.vk.calls == []
+
+
+def test_an_old_copy_of_a_ban_is_read_again_and_counts_while_mariadb_is_away(bench: Bench, worker: Worker) -> None:
+    bench.know(status="banned", read_s="1000000000")
+    base = Base(bench.base, bench.settings)
+    base.database.connect()
+    base.database.execute_sql(f"RENAME TABLE salo_{bench.base}.user TO salo_{bench.base}.hidden")
+    try:
+        assert worker.run(bench.job("привет"))["reason"] == "banned"
+    finally:
+        base.database.execute_sql(f"RENAME TABLE salo_{bench.base}.hidden TO salo_{bench.base}.user")
+    with base.unit():
+        Person.create(account_id="11", fi_name="Пётр", status="user")
+    base.close()
+    assert bench.zygote.fork().run(bench.job("привет"))["verdict"] == "done"
+    assert bench.job("привет")["person"]["status"] == "user"
+
+
+def test_a_ban_is_remembered_for_longer_than_it_is_believed(bench: Bench, worker: Worker) -> None:
+    bench.client.delete(keys.person(bench.base, "vk", 11))
+    base = Base(bench.base, bench.settings)
+    with base.unit():
+        Person.create(account_id="11", fi_name="Пётр", status="banned")
+        Person.create(account_id="12", fi_name="Анна")
+    base.close()
+    for account in (11, 12):
+        worker.run(bench.job("привет", peer_id=account, from_id=account))
+    lives_s = [bench.client.ttl(keys.person(bench.base, "vk", account)) for account in (11, 12)]
+    assert lives_s[1] <= 6 * 3600 < 20 * 24 * 3600 < lives_s[0]
+
+
+def test_a_name_chosen_in_the_first_message_stands(bench: Bench, worker: Worker) -> None:
+    bench.client.delete(keys.person(bench.base, "vk", 11))
+    assert worker.run(bench.job("/name Вася"))["person"] == {"fi_name": "Иван", "la_name": "Петров"}
+    worker.run(bench.job("кто ты"))
+    assert bench.vk.texts[-1] == "Я Анна, а ты Вася"
+
+
+def test_somebody_whom_the_base_knows_without_names_is_asked_for(bench: Bench, worker: Worker) -> None:
+    """VK did not tell them at the first message, and the journal put its author into the base."""
+    bench.client.delete(keys.person(bench.base, "vk", 11))
+    base = Base(bench.base, bench.settings)
+    with base.unit():
+        Person.create(account_id="11", status="moderator")
+    base.close()
+    worker.run(bench.job("кто ты"))
+    assert bench.vk.texts == ["Я Анна, а ты Иван"]
+    assert bench.job("привет")["person"]["status"] == "moderator"
+
+
+def test_half_a_character_in_a_name_hurts_nobody(bench: Bench, worker: Worker) -> None:
+    bench.client.delete(keys.person(bench.base, "vk", 11))
+    bench.vk.script("fine", {"response": [{"id": 11, "first_name": "И\ud83d", "last_name": "П"}]})
+    verdict = worker.run(bench.job("привет"))
+    assert (verdict["verdict"], verdict["person"]["fi_name"]) == ("done", "И\ufffd")
 
 
 def test_a_worker_killed_before_vk_took_the_message_sends_it_at_the_next_try(bench: Bench, worker: Worker) -> None:
@@ -177,6 +242,19 @@ def test_a_repeat_sends_what_was_written_down_though_the_answer_has_changed(benc
     for repeat in (bench.repeat(job), bench.repeat(job, counted=False)):  # an outage does not count as a try
         assert worker.run(repeat)["reply"]["parts"][0]["text"] == "И тебе привет!"
     assert bench.vk.texts == ["И тебе привет!"]
+
+
+def test_a_repeat_after_an_outage_sends_what_was_written_down_though_nothing_answers_any_more(
+    bench: Bench, worker: Worker
+) -> None:
+    """The first of two parts was seen; whatever the base or the bot's settings say now, the second follows."""
+    bench.unsolved_text = "а" * 4096 + " " + "б" * 100
+    bench.vk.script("fine", 502)
+    job = bench.job("что делать с ежом")
+    assert worker.run(job)["outage"] is True
+    job["bot"]["unsolved_text"] = ""
+    assert worker.run(bench.repeat(job, counted=False))["reply"]["parts"][1]["text"] == "б" * 100
+    assert bench.vk.texts == ["а" * 4096, "б" * 100]
 
 
 def test_a_reply_begun_long_ago_is_left_to_a_human(bench: Bench, worker: Worker) -> None:

@@ -265,6 +265,26 @@ def test_an_outage_of_vk_costs_no_attempts(
     assert clean_redis.xlen(keys.inbox("b0")) == 1
 
 
+def test_a_try_after_one_that_did_not_count_is_told_to_be_a_repeat(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
+) -> None:
+    """The first may have written down a reply and sent some of it."""
+    settings = lane_settings(redis_service, tmp_path)
+    say(clean_redis, "ask outage")
+    tries: list[tuple[object, object]] = []
+
+    async def on_ask(bot: object, job: dict[str, object], ask: dict[str, object]) -> dict[str, object]:
+        tries.append((job["attempt"], job["repeat"]))
+        return {"id": 1, "text": "", "data": None, "exit_code": 0}
+
+    async def scene() -> None:
+        async with running(settings, [make_bot()], on_ask=on_ask):
+            await until(lambda: len(tries) == 2)
+
+    asyncio.run(scene())
+    assert tries == [(1, False), (1, True)]
+
+
 def test_attempts_survive_the_host(clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path) -> None:
     """An entry whose attempts are used up by its hosts is buried without another try."""
     settings = lane_settings(redis_service, tmp_path, lanes={"attempts": 3})
