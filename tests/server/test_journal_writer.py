@@ -140,8 +140,9 @@ def test_journal_leased_by_another_host_is_left_to_it(
     say(clean_redis, "main", history())
     say(clean_redis, "free", history())
     wait_until(lambda: drained(clean_redis, "free"), 10)
-    if clean_redis.exists(keys.journal_lease("main")):
-        assert not drained(clean_redis, "main")
+    was_drained = drained(clean_redis, "main")
+    if clean_redis.get(keys.journal_lease("main")) == b"another:journal":  # a slow machine may be past it
+        assert not was_drained
     wait_until(lambda: drained(clean_redis, "main"), 10)
 
 
