@@ -1,4 +1,6 @@
-"""Dead letters: events set aside for a human after their last attempt. Listed, shown, replayed once, or dropped.
+"""Dead letters: what was set aside for a human. Listed, shown, replayed once, or dropped.
+
+They are events after their last attempt, and rows of a base's journal that no table took: type ``journal``, no bot.
 
 They are never trimmed: they count against Redis' memory, and at 80 % of it the callback servers stop accepting.
 """
@@ -11,19 +13,21 @@ from typing import Any
 
 import redis
 
-from db import keys
-from db.errors import NotFound
+from db import codec, keys
+from db.errors import NotFound, Refused
 from db.protocol import PAGE_MAX
 from db.scripts import Script
 from db.stored import is_entry_id, stored_event
 from db.texts import _
 
-_REPLAY = Script("dead_replay")
+JOURNAL = "journal"  # type of a letter that holds a row
+
+_REPLAY, _REPLAY_ROW = Script("dead_replay"), Script("dead_replay_row")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One buried event. ``id`` names it in commands; ``entry`` is what it was in its inbox."""
+    """One buried event or row. ``id`` names it in commands; ``entry`` is what it was in its inbox or journal."""
 
     id: str
     bot: str
@@ -36,7 +40,8 @@ class DeadLetter:
     reason: str
     trace: str
     at_ms: int
-    event: Any  # the envelope as accepted; its text when it is not JSON
+    event: Any  # the envelope as accepted, or the row; its text when it is not JSON
+    base: str = ""  # of a row
 
 
 class DeadLetters:
@@ -63,17 +68,33 @@ class DeadLetters:
         return _letter(*found[0])
 
     def replay(self, letter: str) -> str:
-        """Put an event back into its bot's inbox, with its attempts forgotten, and return its new entry.
+        """Put an event back into its bot's inbox, a row into its base's journal, and return its new entry.
 
-        Exactly once: of two who try, one gets ``NotFound``. Its age counts from now.
+        Exactly once: of two who try, one gets ``NotFound``. Attempts are forgotten, an event's age counts from now.
         """
-        name, bot = _checked(letter), self.show(letter).bot
+        name, found = _checked(letter), self.show(letter)
+        if found.type == JOURNAL:
+            return self._replay_row(found)
+        bot = found.bot
         names = [keys.DEAD, keys.BOTS, keys.inbox(bot)]
         answer = _REPLAY.run(self._redis, names, [name, bot, keys.wake(bot)])
         if answer == -1:
             raise NotFound(_("dead letter {id}: its bot {bot} was removed; drop it").format(id=letter, bot=bot))
         if answer == 0:
             raise _missing(letter)
+        return bytes(answer).decode()
+
+    def _replay_row(self, letter: DeadLetter) -> str:
+        if not isinstance(letter.event, dict):
+            raise Refused(_("dead letter {id} holds no row that a table could take; drop it").format(id=letter.id))
+        names = [keys.DEAD, keys.BASES, keys.journal(letter.base)]
+        ops = codec.dumps([letter.event])
+        answer = _REPLAY_ROW.run(self._redis, names, [letter.id, letter.base, ops, keys.journal_wake(letter.base)])
+        if answer == -1:
+            text = _("dead letter {id}: its base {base} was dropped; drop it")
+            raise NotFound(text.format(id=letter.id, base=letter.base))
+        if answer == 0:
+            raise _missing(letter.id)
         return bytes(answer).decode()
 
     def drop(self, letter: str) -> None:
@@ -107,4 +128,5 @@ def _letter(name: bytes, fields: Mapping[bytes, bytes]) -> DeadLetter:
         trace=text.get("trace", ""),
         at_ms=int(text.get("at_ms", 0)),
         event=stored_event(fields.get(b"e", b"")),
+        base=text.get("base", ""),
     )

@@ -1,10 +1,12 @@
-"""The bodies of ``dead list|show|replay|drop``: events that were given up."""
+"""The bodies of ``dead list|show|replay|drop``: events, and rows of a journal, that were given up."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
-from db.dead import DeadLetter, DeadLetters
+from db.dead import JOURNAL, DeadLetter, DeadLetters
 from db.protocol import CommandResult
 from db.texts import _, ngettext
 from engine.commands.bind import Arguments
@@ -31,15 +33,11 @@ def list_dead(context: PlatformContext, args: Arguments) -> CommandResult:
 
 
 def _row(letter: DeadLetter) -> tuple[object, ...]:
-    return (
-        letter.id,
-        letter.bot,
-        age(letter.at_ms),
-        letter.peer_id,
-        letter.attempts,
-        letter.reason,
-        message_text(letter.event),
-    )
+    owner, peer_id, said = letter.bot, letter.peer_id, message_text(letter.event)
+    if letter.type == JOURNAL:
+        row: Mapping[str, Any] = letter.event if isinstance(letter.event, dict) else {}
+        owner, peer_id, said = _("base {name}").format(name=letter.base), row.get("peer_id", ""), row.get("rx", "")
+    return (letter.id, owner, age(letter.at_ms), peer_id, letter.attempts, letter.reason, said)
 
 
 @bodies.of("dead show")
@@ -56,11 +54,14 @@ def show_dead(context: PlatformContext, args: Arguments) -> CommandResult:
 
 @bodies.of("dead replay")
 def replay_dead(context: PlatformContext, args: Arguments) -> CommandResult:
-    """Put one back into its bot's inbox."""
+    """Put one back into its bot's inbox, or its base's journal."""
     letter = _letter(context, args)
     entry = DeadLetters(context.redis).replay(letter.id)
-    text = _("dead letter {id} waits for bot {bot} again").format(id=letter.id, bot=letter.bot)
-    return CommandResult(text, {"id": letter.id, "bot": letter.bot, "entry": entry})
+    if letter.type == JOURNAL:
+        text = _("dead letter {id} waits in the journal of base {base} again").format(id=letter.id, base=letter.base)
+    else:
+        text = _("dead letter {id} waits for bot {bot} again").format(id=letter.id, bot=letter.bot)
+    return CommandResult(text, {"id": letter.id, "bot": letter.bot, "base": letter.base, "entry": entry})
 
 
 @bodies.of("dead drop")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 import redis
 
-from db import inbox, keys
+from db import codec, inbox, keys
 from db.dead import DeadLetters
-from db.errors import NotFound
+from db.errors import NotFound, Refused
 from db.queue import Queue
 from db.texts import use_language
 from tests.db.lanes import claim, message, put, read, run
@@ -74,6 +75,40 @@ def test_a_letter_of_a_removed_bot_is_not_replayed(clean_redis: redis.Redis) -> 
     assert dead.count() == 1
     dead.drop(letter.id)
     assert dead.count() == 0
+
+
+def bury_row(client: redis.Redis, raw: bytes) -> None:
+    """As the journal writer does."""
+    letter: dict[Any, Any] = {"at_ms": 1000, "bot": "", "base": "main", "t": "journal", "entry": "1-1", "attempts": 1}
+    client.xadd(keys.DEAD, {**letter, "reason": "DataError", "e": raw})
+
+
+def test_a_replayed_row_waits_in_its_journal_once(clean_redis: redis.Redis) -> None:
+    clean_redis.hset(keys.BASES, "main", "{}")
+    row = {"op": "history", "event_id": "e1", "rx": "ой"}
+    bury_row(clean_redis, codec.dumps(row))
+    dead = DeadLetters(clean_redis)
+    (letter,) = dead.page()
+    assert (letter.bot, letter.base, letter.type, letter.event) == ("", "main", "journal", row)
+    entry = dead.replay(letter.id)
+    found: Any = clean_redis.xrange(keys.journal("main"))
+    assert [(name.decode(), codec.loads(fields[b"ops"])) for name, fields in found] == [(entry, [row])]
+    assert dead.count() == 0
+    with pytest.raises(NotFound):
+        dead.replay(letter.id)
+
+
+def test_a_row_that_cannot_go_back_stays_a_letter(clean_redis: redis.Redis) -> None:
+    bury_row(clean_redis, b"[1, 2")
+    bury_row(clean_redis, b'{"op":"history"}')
+    dead = DeadLetters(clean_redis)
+    of_no_base, broken = dead.page()
+    with use_language("en"):
+        with pytest.raises(NotFound, match="base main was dropped"):
+            dead.replay(of_no_base.id)
+        with pytest.raises(Refused, match="no row"):
+            dead.replay(broken.id)
+    assert dead.count() == 2 and not clean_redis.exists(keys.journal("main"))
 
 
 @pytest.mark.parametrize("name", ["-", "+", "1", "1-1", "x-y", "", "(1-1", "1-1-1"])

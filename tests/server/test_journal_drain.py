@@ -184,6 +184,19 @@ def spy(function: Callable[..., None], sizes: list[int]) -> Callable[..., None]:
     return spied
 
 
+def test_buried_row_is_written_when_it_is_replayed_after_its_table_was_mended(
+    base: Base, drain: Drain, write: Write, clean_redis: redis.Redis
+) -> None:
+    write(history(event_id="x" * 65))
+    drain_all(drain)
+    dead = DeadLetters(clean_redis)
+    with base.unit():
+        base.database.execute_sql("ALTER TABLE history MODIFY event_id VARCHAR(128) NOT NULL")
+    dead.replay(dead.page()[0].id)
+    drain_all(drain)
+    assert events(base) == ["x" * 65] and dead.count() == 0
+
+
 @pytest.mark.parametrize("ops", [b"", b"[1, 2", b"{}"])
 def test_entry_that_is_no_list_is_buried_whole(
     base: Base, drain: Drain, write: Write, clean_redis: redis.Redis, ops: bytes

@@ -52,7 +52,7 @@ DECLARATIONS = (
     Declaration(
         name="dead replay",
         aliases=("отказ повтори",),
-        summary=N_("puts a dead letter back into its bot's inbox, once"),
+        summary=N_("puts a dead letter back where it came from, once"),
         parameters=(_LETTER,),
         changing=True,
         faces=EVERYWHERE,

@@ -169,6 +169,21 @@ def test_dead_letter_is_listed_shown_replayed_once_and_dropped(
 
 
 @pytest.mark.usefixtures("bots")
+def test_buried_row_is_listed_by_its_base_shown_and_replayed(
+    context: PlatformContext, clean_redis: redis.Redis
+) -> None:
+    row = codec.dumps({"op": "history", "peer_id": 9, "rx": "привет", "event_id": "e1"})
+    fields = {"at_ms": 1000, "bot": "", "base": "queues", "t": "journal", "entry": "1-1", "attempts": 1,
+              "reason": "DataError", "e": row}  # fmt: skip
+    letter: bytes = clean_redis.xadd(keys.DEAD, fields)  # type: ignore[assignment, arg-type]
+    listed = run_line(context, "dead list").text
+    assert "base queues" in listed and "привет" in listed
+    assert "DataError" in run_line(context, f"dead show {letter.decode()}").text
+    assert "base queues" in run_line(context, f"dead replay {letter.decode()}").text
+    assert clean_redis.xlen(keys.journal("queues")) == 1 and run_line(context, "dead list").data == []
+
+
+@pytest.mark.usefixtures("bots")
 def test_owner_in_a_chat_sees_only_that_bots_things(resources: Resources, clean_redis: redis.Redis) -> None:
     mine, other = bury(clean_redis, "anna"), bury(clean_redis, "vera")
     entry = accept(clean_redis, "vera")
