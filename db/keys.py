@@ -33,7 +33,7 @@ def inbox(bot: str) -> str:
 
 
 def state(bot: str) -> str:
-    """Hash: inbox entry -> ``attempts:due_ms``."""
+    """Hash: inbox entry -> ``attempts:due_ms:reason``."""
     return f"state:{bot}"
 
 
