@@ -31,6 +31,12 @@ def zygote_spec(settings: Settings) -> ChildSpec:
     return ChildSpec("zygote", ZYGOTE, argv, environment, essential=True, control=True)
 
 
+def callback_place(settings: Settings) -> str:
+    """Return where the callback servers listen, as people write it."""
+    host = settings.callback.host
+    return host if host.startswith(UNIX) else f"{host}:{settings.callback.port}"
+
+
 def callback_specs(settings: Settings, listener_fd: int) -> list[ChildSpec]:
     """Return the callback servers, which share one listening socket."""
     return [

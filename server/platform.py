@@ -31,7 +31,7 @@ from db.texts import _
 from db.version import VERSION
 from server.asking import answerer
 from server.callback.listener import open_listener
-from server.children import ZYGOTE, callback_specs, journal_spec, zygote_spec
+from server.children import ZYGOTE, callback_place, callback_specs, journal_spec, zygote_spec
 from server.childspec import ChildSpec
 from server.commands.context import Resources
 from server.control import ControlServer
@@ -81,6 +81,7 @@ class Platform:
         self._lock = lock
         self._started_s = time.monotonic()
         self._stopping = asyncio.Event()
+        self._storage_up = asyncio.Event()
         self._phase = "starting"
         self._resources = Resources(settings)
         self._executor = ThreadPoolExecutor(ASKS_AT_ONCE, thread_name_prefix="ask")
@@ -99,6 +100,10 @@ class Platform:
         lanes = self._dispatcher.lanes() if self._dispatcher else {}
         bots = [_bot_info(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
         return PlatformSnapshot(self._facts(), bots, [*self._supervisor.processes(), *_workers(self._pool.pids)])
+
+    async def wait_storage(self) -> None:
+        """Return when Redis and MariaDB are up and the schema of the bases is."""
+        await self._storage_up.wait()
 
     def request_stop(self) -> None:
         """Begin to stop, and return before it is done."""
@@ -120,7 +125,7 @@ class Platform:
             "version": VERSION,
             "uptime": round(time.monotonic() - self._started_s, 1),
             "home": str(self._settings.home),
-            "callback": f"{self._settings.callback.host}:{self._settings.callback.port}",
+            "callback": callback_place(self._settings),
             "redis": "embedded" if is_redis_embedded(self._settings) else storage.redis.split("@")[-1],
             "mariadb": "embedded" if is_maria_embedded(self._settings) else storage.mariadb.split("@")[-1],
         }
@@ -147,16 +152,17 @@ class Platform:
 
     async def _come_up(self) -> None:
         """Open the doors as soon as Redis can keep what comes in; everything else comes up meanwhile."""
+        self._listener = open_listener(self._settings)  # ours to the end: a server that is started again gets it too
         await self._control.start()
         if is_redis_embedded(self._settings):
             await self._have(redis_spec(self._settings, self._lock))
-        self._listener = open_listener(self._settings)  # ours to the end: a server that is started again gets it too
         callbacks = callback_specs(self._settings, self._listener.fileno())
         for spec in [*callbacks, *self._engine_specs()]:
             await self._supervisor.add(spec)
         if is_maria_embedded(self._settings):
             await self._have(await asyncio.to_thread(mariadb_spec, self._settings, self._lock))
         await asyncio.to_thread(self._resources.bases.migrate_all)
+        self._storage_up.set()
         await self._supervisor.add(journal_spec(self._settings))
         await self._start_lanes()
         for spec in callbacks:

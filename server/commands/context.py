@@ -28,6 +28,10 @@ class PlatformView(Protocol):
         """Return how everything is, at once."""
         ...
 
+    def wait_storage(self) -> Awaitable[None] | None:
+        """Return when Redis and MariaDB are up and their schema is: a platform that starts answers before that."""
+        ...
+
     def request_stop(self) -> None:
         """Begin to stop, and return before it is done."""
         ...

@@ -27,6 +27,9 @@ class LoopView:
         found: PlatformSnapshot = self._call(self._view.snapshot)
         return found
 
+    def wait_storage(self) -> None:
+        self._call(self._view.wait_storage)
+
     def request_stop(self) -> None:
         self._call(self._view.request_stop)
 

@@ -16,7 +16,7 @@ from db.protocol import CommandResult
 from db.texts import _
 from engine.commands.bind import Arguments
 from engine.commands.bodies import Bodies
-from engine.commands.declare import Declaration
+from engine.commands.declare import Declaration, Needs
 from engine.commands.grammar import ParsedLine, format
 from engine.commands.registry import registry
 from engine.commands.roles import require
@@ -52,6 +52,8 @@ def run_command(context: PlatformContext, declaration: Declaration, args: Argume
     require(actor.role, declaration.role, declaration.name)
     try:
         with _storage_errors():
+            if declaration.needs is Needs.STORAGE and context.platform is not None:
+                context.platform.wait_storage()
             result = bodies.get(declaration)(context, args)
     except SaloError as error:
         _write_down(context, declaration, args, error.exit_code, str(error))

@@ -23,11 +23,16 @@ class SmallPlatform:
     def __init__(self) -> None:
         self.stopped = threading.Event()
         self.restarted: list[str] = []
+        self.storage = asyncio.Event()
+        self.storage.set()
 
     def snapshot(self) -> PlatformSnapshot:
         bot = BotInfo("anna", 1, 77, "main", True, "running", 3, 1, {"replies": 5})
-        process = ProcessInfo("redis", "redis", 4711, "running", 0, 61.0, 12.5)
+        process = ProcessInfo("redis", "redis", 4711, "running", 0, 61.0, 12_500_000)
         return PlatformSnapshot({"pid": 1, "state": "ready"}, [bot], [process])
+
+    async def wait_storage(self) -> None:
+        await self.storage.wait()
 
     def request_stop(self) -> None:
         self.stopped.set()

@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -205,6 +206,16 @@ def test_running_platform_is_asked_over_its_socket(desk: Desk, salo: Shell, clea
     assert refused.returncode == 1 and "nobody" in refused.stderr
     assert salo("restart", "redis").returncode == 0 and desk.platform.restarted == ["redis"]
     salo("base", "drop", "shell3")
+
+
+def test_platform_that_starts_lets_commands_wait_for_its_storage(desk: Desk, salo: Shell) -> None:
+    desk.in_loop(desk.platform.storage.clear)
+    opening = threading.Timer(0.5, lambda: desk.in_loop(desk.platform.storage.set))
+    opening.start()
+    assert salo("status").returncode == 0
+    assert opening.is_alive(), "what needs no storage does not wait for it"
+    assert salo("base", "list").returncode == 0
+    assert not opening.is_alive()
 
 
 def test_ctl_takes_the_terminals_lines(desk: Desk, salo: Shell) -> None:
