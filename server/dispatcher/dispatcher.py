@@ -104,7 +104,7 @@ class Dispatcher:
             await asyncio.sleep(RETRY_S)
         wakes = Wakes(self._wakes_client, self._on_message, self._on_connect)
         works = (self._keep_leases, wakes.listen, self._keep_bots, self._sweep_on, self._share_workers)
-        self._tasks = [asyncio.get_running_loop().create_task(work()) for work in works]
+        self._tasks = [asyncio.get_running_loop().create_task(_for_ever(work)) for work in works]
 
     async def drain(self, timeout_s: float) -> None:
         """Take no more, wait for running jobs up to ``timeout_s``, kill those that remain, give the leases back."""
@@ -170,9 +170,10 @@ class Dispatcher:
             lane.offer()  # those that were not sure of their lease are now
 
     def _begin(self, name: str) -> None:
-        if name not in self._bots:
-            return  # removed meanwhile: the lease runs out
-        bot, config = self._bots[name]
+        bot, config = self._bots.get(name, (None, None))
+        if bot is None or config is None or not bot.enabled:
+            self._leases.forget(name)  # changed while we took it: the lease runs out
+            return
         lane = Lane(
             self._shared,
             bot,
@@ -282,7 +283,11 @@ class Dispatcher:
             if lane is None:
                 worker.release()
                 continue
-            lane.begin(worker)
+            try:
+                lane.begin(worker)
+            except BaseException:
+                worker.release()
+                raise
             self._ring.offer(lane)
 
     async def _succeeds(self, work: Awaitable[None]) -> bool:
@@ -296,6 +301,16 @@ class Dispatcher:
             await asyncio.sleep(1)
             return False
         return True
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """Do ``work``, which has no end, and begin it again when a fault ends it: else all bots would fall silent."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("the dispatcher stumbled")
+        await asyncio.sleep(RETRY_S)
 
 
 def _same_lane(new: Bot, old: Bot) -> bool:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,12 @@ import pytest
 import redis
 
 from db import codec, keys
+from db.bot_config import BotConfig
+from db.bots import Bot
 from db.settings import Settings
 from server.dispatcher import dispatcher as dispatcher_module
+from server.dispatcher.lane import Lane
+from server.dispatcher.pool import WorkerHandle
 from tests.db.lanes import message, put
 from tests.server.lanes import lane_settings, make_bot, read_deeds, rows_by_event, running, until
 from tests.services import RedisService, start_redis, wait_until
@@ -173,6 +177,67 @@ def test_bots_come_change_and_go_while_it_runs(
             say(clean_redis, "hi", 4)
             await until(lambda: len(host.steps("done")) == 4)
             assert redis_service.client(8).exists(keys.RATE)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("left", [[], [make_bot(enabled=False)]])
+def test_a_bot_that_changed_while_its_lease_was_taken_gets_no_lane_until_it_is_back(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path, left: list[tuple[Bot, BotConfig]]
+) -> None:
+    settings = lane_settings(redis_service, tmp_path, lanes={"lease_s": 0.5})
+
+    async def scene() -> None:
+        async with running(settings, []) as host:
+            leases, reload = host.dispatcher._leases, host.dispatcher._reload
+            take = leases.take
+            was_taken = asyncio.Event()
+
+            async def slow_take(bots: Iterable[str]) -> list[str]:
+                taken = await take(bots)
+                if taken and not was_taken.is_set():
+                    host.bots[:] = left
+                    await reload()
+                    was_taken.set()
+                return taken
+
+            leases.take = slow_take  # type: ignore[method-assign]
+            host.dispatcher._tasks[2].cancel()  # nobody else reads the bots again
+            host.bots[:] = [make_bot()]
+            await reload()
+            await was_taken.wait()
+            await until(lambda: not owner(clean_redis))
+            assert "running" not in {info.lane for info in host.dispatcher.lanes().values()}
+            host.bots[:] = [make_bot()]
+            await reload()
+            say(clean_redis, "hi")
+            await until(lambda: host.steps("done"))
+
+    asyncio.run(scene())
+
+
+def test_a_fault_of_ours_stops_no_bot_for_good(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many faults as there are workers: none is lost either."""
+    settings = lane_settings(redis_service, tmp_path)
+    begin, faults = Lane.begin, ["fault"] * settings.engine.workers
+
+    def faulty(lane: Lane, worker: WorkerHandle) -> None:
+        if faults:
+            raise RuntimeError(faults.pop())
+        begin(lane, worker)
+
+    monkeypatch.setattr(Lane, "begin", faulty)
+
+    async def scene() -> None:
+        async with running(settings, [make_bot()]) as host:
+            cmid = 0
+            while faults and cmid < 200:
+                say(clean_redis, "hi", cmid := cmid + 1, peer_id=cmid)
+                await asyncio.sleep(0.02)
+            say(clean_redis, "hi", cmid + 1, peer_id=cmid + 1)
+            await until(lambda: len(host.steps("done")) == cmid + 1)
 
     asyncio.run(scene())
 
