@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from db.inbox import Entry, Tried
 
 UNTRIED = Tried(0, 0, "")
+DELAY_MAX_MS = 600_000  # of a try; one that is due later was noted before the clock was set back
 
 _Order = tuple[int, int]  # of acceptance: the two numbers of a stream id
 
@@ -96,7 +97,7 @@ class Conversations:
 
     def has_ready(self, now_ms: int) -> bool:
         """Say whether ``take`` would give something."""
-        while self._delayed and self._delayed[0][0] <= now_ms:
+        while self._delayed and not now_ms < self._delayed[0][0] <= now_ms + DELAY_MAX_MS:
             self._ready.append(heapq.heappop(self._delayed)[1])
         return bool(self._ready)
 

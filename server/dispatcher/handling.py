@@ -22,7 +22,7 @@ from db.settings import Settings
 from server.dispatcher.backoff import OUTAGE_FIRST_S, OUTAGE_MOST_S, backoff_s
 from server.dispatcher.batching import BatchedRedis
 from server.dispatcher.clock import RedisClock
-from server.dispatcher.conversations import UNTRIED, Conversations
+from server.dispatcher.conversations import DELAY_MAX_MS, UNTRIED, Conversations
 from server.dispatcher.jobs import answer_job
 from server.dispatcher.pool import DeadlineMissed, WorkerDied, WorkerHandle
 from server.dispatcher.rows import ignored_row, journal_rows
@@ -79,6 +79,10 @@ class Handling:
         """Say whether nobody wants an answer any more."""
         return self._clock.now_ms() - entry.sent_ms > self._settings.lanes.answer_max_age_s * 1000
 
+    def is_blocked(self, now_ms: int) -> bool:
+        """Say whether no slot is free. What says so for longer than any wait was said before the clock was set back."""
+        return 0 < self.blocked_until_ms - now_ms <= BLOCKED_MOST_MS
+
     async def attempt(self, entry: Entry, worker: WorkerHandle) -> None:
         """Bring one entry that was taken to its end, or to its next try. Releases the worker as soon as it can."""
         tried = self._conversations.tried(entry.entry)
@@ -131,7 +135,11 @@ class Handling:
         self._note("handed out", entry, "", attempt=attempt, worker=worker.pid)
 
         async def on_ask(ask: Ask) -> dict[str, Any]:
-            return await self._shared.on_ask(self.bot, job, ask)
+            try:
+                return await self._shared.on_ask(self.bot, job, ask)
+            except Exception:  # what one question meets must not end the lane
+                log.exception("question not answered bot=%s entry=%s", self.bot.name, entry.entry)
+                return {"id": ask.get("id"), "text": "this failed", "data": None, "exit_code": 1}
 
         try:
             return event, await worker.run(job, self._settings.engine.deadline_s, on_ask)
@@ -158,7 +166,7 @@ class Handling:
             delay_s = backoff_s(attempt, dice, first_s=OUTAGE_FIRST_S, most_s=OUTAGE_MOST_S)
         else:
             delay_s = backoff_s(attempt, dice)
-        delay_ms = int(max(delay_s, verdict.retry_after_s) * 1000)
+        delay_ms = min(int(max(delay_s, verdict.retry_after_s) * 1000), DELAY_MAX_MS)
         reason, used = verdict.reason, verdict.slots_used
         call = inbox.retry(self._claim, entry, attempt, delay_ms, reason, counted=not verdict.outage, slots_used=used)
         match inbox.retried(await self._insist(call)):

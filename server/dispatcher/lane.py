@@ -74,8 +74,9 @@ class Lane:
 
     @property
     def cap(self) -> int:
-        """Conversations handled at the same time."""
-        return self._handling.config.per_bot or self._shared.settings.lanes.per_bot
+        """Conversations handled at the same time. A bot whose jobs all hang leaves a worker to the others."""
+        settings = self._shared.settings
+        return min(self._handling.config.per_bot or settings.lanes.per_bot, max(settings.engine.workers - 1, 1))
 
     # Its life.
 
@@ -121,7 +122,7 @@ class Lane:
         if self._is_lost or self._is_draining or self.in_flight >= self.cap or not self._is_sure():
             return False
         now_ms = self._clock.now_ms()
-        return now_ms >= self._handling.blocked_until_ms and self._conversations.has_ready(now_ms)
+        return not self._handling.is_blocked(now_ms) and self._conversations.has_ready(now_ms)
 
     def begin(self, worker: WorkerHandle) -> None:
         """Let a worker handle the next entry."""
@@ -179,7 +180,10 @@ class Lane:
         return opened.tried
 
     async def _read(self, tried: dict[str, Tried]) -> None:
-        """Read up to the end of the inbox. ``tried`` counts for entries never seen here before."""
+        """Read up to the end of the inbox, and only then offer: what comes first in a conversation may stand last.
+
+        ``tried`` counts for entries never seen here before.
+        """
         self._unread.clear()
         if self._from_start:
             self._from_start, self._cursor = False, "-"
@@ -188,10 +192,10 @@ class Lane:
             for name, fields in found:
                 if name.decode() not in self._conversations:
                     self._add(inbox.parse_entry(name, fields), tried.pop(name.decode(), UNTRIED))
-            self.offer()
             if found:
                 self._cursor = found[-1][0].decode()
             if len(found) < inbox.BATCH:
+                self.offer()
                 return
 
     def _add(self, entry: Entry, tried: Tried) -> None:

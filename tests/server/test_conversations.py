@@ -111,6 +111,18 @@ def test_what_earlier_owners_tried_comes_first_when_it_is_due() -> None:
     assert again is not None and again.entry == "1-0"
 
 
+def test_a_clock_that_was_set_back_delays_nobody_for_hours() -> None:
+    conversations = Conversations(50)
+    now_ms = 10_000_000
+    for number in (1, 2):
+        conversations.add(entry(number, peer_id=number))
+        taken = conversations.take(now_ms)
+        assert taken is not None
+        conversations.delay(taken, Tried(1, now_ms + number * 1000, "x"))
+    assert not conversations.has_ready(now_ms)
+    assert conversations.has_ready(now_ms - 3_600_000)
+
+
 def test_a_flood_gives_up_the_oldest_that_were_not_begun() -> None:
     index = Conversations(3)
     index.add(entry(1))

@@ -130,6 +130,43 @@ def test_a_peer_with_a_backlog_does_not_stop_other_peers(
     asyncio.run(scene())
 
 
+def test_a_bot_whose_jobs_hang_leaves_a_worker_to_the_others(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
+) -> None:
+    settings = lane_settings(redis_service, tmp_path, engine={"workers": 2, "deadline_s": 3.0})
+    for peer_id in (1, 2, 3):
+        say(clean_redis, "hang", peer_id)
+
+    async def scene() -> None:
+        async with running(settings, [make_bot(0), make_bot(1)]) as host:
+            await until(lambda: host.deeds("begin"))
+            say(clean_redis, "hi", bot="b1")
+            await until(lambda: host.steps("done"), timeout_s=2)
+
+    asyncio.run(scene())
+
+
+def test_what_comes_first_in_a_conversation_may_stand_far_behind_in_the_inbox(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
+) -> None:
+    """A lane that begins reads everything before it hands anything out."""
+    settings = lane_settings(redis_service, tmp_path, vk={"requests_per_s": 1000})
+    put(clean_redis, message(cmid=6, text="hi", event_id="second"), "b0")
+    for peer_id in range(1000, 1450):
+        put(clean_redis, message(peer_id=peer_id, text="hi", event_id=f"e{peer_id}"), "b0")
+    put(clean_redis, message(cmid=5, text="hi", event_id="first"), "b0")
+
+    async def scene() -> None:
+        async with running(settings, []) as host:
+            await until(lambda: len(host.pool.pids) == settings.engine.workers)
+            host.bots[:] = [make_bot()]
+            clean_redis.publish(keys.BOTS_CHANGED, "b0")
+            await until(lambda: sum(deed.peer_id == 7 for deed in host.deeds("sent")) == 2)
+            assert [deed.event_id for deed in host.deeds("sent") if deed.peer_id == 7] == ["first", "second"]
+
+    asyncio.run(scene())
+
+
 def test_a_bot_has_no_more_jobs_at_a_time_than_its_cap(
     clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
 ) -> None:
@@ -408,6 +445,23 @@ def test_what_a_worker_asks_is_answered_on_its_socket(
             await until(lambda: host.steps("done"))
             step = host.steps("done")[0]
             assert step["reason"] == f"who am i: {step['entry']}"
+
+    asyncio.run(scene())
+
+
+def test_a_question_that_fails_costs_neither_the_lane_nor_the_attempt(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
+) -> None:
+    settings = lane_settings(redis_service, tmp_path)
+    say(clean_redis, "ask")
+
+    async def on_ask(bot: object, job: dict[str, object], ask: dict[str, object]) -> dict[str, object]:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    async def scene() -> None:
+        async with running(settings, [make_bot()], on_ask=on_ask) as host:
+            await until(lambda: host.steps("done"))
+            assert host.steps("done")[0]["attempt"] == 1
 
     asyncio.run(scene())
 
