@@ -32,6 +32,8 @@ def find_address(message: Message, group_id: int, names: tuple[str, ...]) -> Add
     bare = strip_name(text, names)
     if text.startswith("/"):
         return Address("command", text, text)
+    if bare.startswith("/"):
+        return Address("command", bare, bare)
     if message.is_private:
         return Address("private", text, bare)
     if is_mentioned:

@@ -29,6 +29,7 @@ def said(text: str, *, peer_id: int = CHAT, answers_to: int | None = None) -> Me
         ("анна", "name", "анна"),
         ("/help", "command", "/help"),
         ("[club77|@anna] /help", "command", "/help"),
+        ("Анна, /help", "command", "/help"),
     ],
 )
 def test_a_chat_message_to_us_is_known_by_mention_name_or_slash(text: str, how: str, bare: str) -> None:
