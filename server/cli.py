@@ -21,8 +21,8 @@ from db.settings import load_settings
 from db.texts import _, use_language
 from db.version import VERSION
 from server.cli_verbs import Door, nearest_verb, registry_verbs
+from server.click_words import name_places, speak_ours
 
-_ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 _INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 
@@ -83,6 +83,7 @@ def _language(words: Sequence[str]) -> str:
 
 def front_door() -> click.Group:
     """Return the group of all verbs, in the language in use."""
+    speak_ours()
 
     @click.group(
         cls=_FrontDoor,
@@ -91,7 +92,7 @@ def front_door() -> click.Group:
         no_args_is_help=False,
         invoke_without_command=True,
     )
-    @click.option("--config", metavar="PATH", type=click.Path(path_type=Path), help=_("settings file (salo.toml)"))
+    @click.option("--config", metavar=_("FILE"), type=click.Path(path_type=Path), help=_("settings file (salo.toml)"))
     @click.version_option(VERSION, "--version", message="salo %(version)s", help=_("show the version and exit"))
     @click.pass_context
     def salo(ctx: click.Context, config: Path | None) -> None:
@@ -101,6 +102,7 @@ def front_door() -> click.Group:
 
     for verb in (_run(), _demo(), _emulator(), _ctl(), *registry_verbs()):
         salo.add_command(verb)
+    name_places(salo)
     return salo
 
 
@@ -114,15 +116,16 @@ def _run() -> click.Command:
 
 
 def _demo() -> click.Command:
+    above_zero = click.FloatRange(min=0, min_open=True)
+    above_zero.name = _("number")
+
     @click.command("demo", help=_("Plays the main job on a stage of its own: a VK on the desk, three bots, chatters."))
     @click.option("--headless", is_flag=True, help=_("draw nothing, print a summary at the end"))
-    @click.option(
-        "--seconds", type=click.FloatRange(min=0, min_open=True), help=_("how long; without it, until Ctrl-C")
-    )
-    @click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True,
+    @click.option("--seconds", type=above_zero, metavar=_("NUMBER"), help=_("how long; without it, until Ctrl-C"))
+    @click.option("--rate", type=above_zero, metavar=_("NUMBER"), default=5.0, show_default=True,
                   help=_("messages a second"))  # fmt: skip
     @click.option("--json", "as_json", is_flag=True, help=_("print the summary as one JSON object, in the last line"))
-    @click.option("--seed", type=int, default=1, show_default=True, help=_("of the chatters' dice"))
+    @click.option("--seed", type=int, metavar="N", default=1, show_default=True, help=_("of the chatters' dice"))
     def demo(**options: Any) -> int:
         _log_warnings()
         module = _load("server.demo.run")
@@ -152,8 +155,8 @@ def _ctl() -> click.Command:
         context_settings={"ignore_unknown_options": True, "help_option_names": []},
     )
     @click.option("--json", "as_json", is_flag=True, help=_("print data instead of text"))
-    @click.option("--role", help=_("use no more than this role's rights"))
-    @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+    @click.option("--role", metavar=_("ROLE"), help=_("use no more than this role's rights"))
+    @click.argument("words", nargs=-1, required=True, metavar=_("COMMAND…"), type=click.UNPROCESSED)
     @click.pass_obj
     def ctl(door: Door, words: tuple[str, ...], as_json: bool, role: str | None) -> int:
         return int(_load("salo_tui.ctl").run(door.settings, list(words), as_json=as_json, role=role))

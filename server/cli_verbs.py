@@ -22,7 +22,7 @@ from db.errors import BadValue
 from db.protocol import CommandResult
 from db.settings import Settings, load_settings
 from db.texts import N_, _
-from engine.commands.bind import bind_mapping
+from engine.commands.bind import bind_mapping, place_word
 from engine.commands.declare import Declaration, Face, Needs, Parameter
 from engine.commands.errors import BadCommand, CommandError, PlatformDown
 from engine.commands.registry import registry
@@ -115,12 +115,14 @@ def _parameter(item: Parameter) -> click.Parameter:
     """Return one parameter. Values stay text here: the registry's own types judge them, with better words."""
     key = item.name.replace("-", "_")
     if item.positional:
-        return click.Argument([key], required=item.required, nargs=-1 if item.many or item.rest else 1)
+        return click.Argument(
+            [key], metavar=place_word(item), required=item.required, nargs=-1 if item.many or item.rest else 1
+        )
     if item.flag:
         return click.Option([f"--{item.name}", key], is_flag=True, help=_(item.help))
     if item.from_file:
         text = _("{what}: a file, or - for standard input").format(what=_(item.help))
-        return click.Option([f"--{item.name}-file", key], required=item.required, metavar="FILE", help=text)
+        return click.Option([f"--{item.name}-file", key], required=item.required, metavar=_("FILE"), help=text)
     metavar = _(item.type.word)
     return click.Option(
         [f"--{item.name}", key], required=item.required, multiple=item.many, metavar=metavar, help=_(item.help)
@@ -130,7 +132,7 @@ def _parameter(item: Parameter) -> click.Parameter:
 def _run_verb(declaration: Declaration, door: Door, values: dict[str, Any]) -> int:
     as_json, sure = values.pop("as_json"), values.pop("sure", True)
     args = _as_given(declaration, values)
-    bind_mapping(declaration, args)  # what is wrong is told before anything is asked or started
+    _check(declaration, args)  # what is wrong is told before anything is asked or started
     if not sure:
         _ask(declaration, args)
     try:
@@ -144,6 +146,18 @@ def _run_verb(declaration: Declaration, door: Door, values: dict[str, Any]) -> i
     elif result.text:
         click.echo(result.text)
     return result.exit_code
+
+
+def _check(declaration: Declaration, args: dict[str, Any]) -> None:
+    """Raise ``BadCommand`` on values that are wrong, in the spelling of a shell."""
+    try:
+        bind_mapping(declaration, args)
+    except BadCommand as error:
+        if not error.problem:
+            raise
+        problem = f"-{error.problem}" if error.problem.startswith("-") else error.problem
+        text = _("{problem}; see: salo {name} --help")
+        raise BadCommand(text.format(problem=problem, name=declaration.name)) from None
 
 
 def _print_json(data: Any) -> None:

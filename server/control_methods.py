@@ -24,7 +24,7 @@ from engine.commands.declare import Face
 from engine.commands.describe import describe
 from engine.commands.errors import BadCommand
 from engine.commands.registry import registry
-from engine.commands.roles import Role, role_named
+from engine.commands.roles import Role, checked_role
 from server.commands.context import Actor, PlatformContext, PlatformView, Resources
 from server.commands.loopview import LoopView
 from server.commands.run import run_command
@@ -118,7 +118,7 @@ class Methods:
 
     def _actor(self, params: Mapping[str, Any], who: str) -> Actor:
         """Whoever reaches the socket owns the platform; a role that is named can only lower that."""
-        role = min(Role.OWNER, role_named(str(params["role"]))) if "role" in params else Role.OWNER
+        role = checked_role(str(params["role"])) if "role" in params else Role.OWNER
         face = Face.SHELL if params.get("face") == Face.SHELL else Face.TERMINAL
         return Actor(role, face, who)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db.errors import BadName
-from db.texts import _
+from db.texts import N_, _
 from engine.commands.declare import Declaration, Parameter
 from engine.commands.errors import BadCommand
 from engine.commands.grammar import ParsedLine, fold_key
@@ -150,8 +150,18 @@ def usage(declaration: Declaration) -> str:
     return " ".join(["/" + declaration.name, *(_usage_of(parameter) for parameter in declaration.parameters)])
 
 
+PLACES = (
+    N_("NAME"), N_("BASE"), N_("FILE"), N_("BOT"), N_("ENTRY"), N_("ID"), N_("PROCESS"), N_("COMMAND"), N_("NEW"),
+)  # fmt: skip
+
+
+def place_word(parameter: Parameter) -> str:
+    """Return what stands for a positional parameter in a line of usage."""
+    return _(parameter.name.upper())
+
+
 def _usage_of(parameter: Parameter) -> str:
-    word = parameter.name.upper() if parameter.positional else _(parameter.type.word)
+    word = place_word(parameter) if parameter.positional else _(parameter.type.word)
     if parameter.many or parameter.rest:
         word += "…"
     if parameter.flag:
@@ -162,11 +172,11 @@ def _usage_of(parameter: Parameter) -> str:
 
 
 def _spelled(parameter: Parameter) -> str:
-    return parameter.name.upper() if parameter.positional else f"-{parameter.name}"
+    return place_word(parameter) if parameter.positional else f"-{parameter.name}"
 
 
 def _short(text: str) -> str:
-    return f"“{text if len(text) <= 40 else text[:39] + '…'}”"
+    return _("“{text}”").format(text=text if len(text) <= 40 else text[:39] + "…")
 
 
 def _unknown_key(declaration: Declaration, key: str) -> str:
@@ -180,4 +190,5 @@ def _unknown_key(declaration: Declaration, key: str) -> str:
 
 
 def _bad(declaration: Declaration, problem: str) -> BadCommand:
-    return BadCommand(_("{problem}; it is written: {usage}").format(problem=problem, usage=usage(declaration)))
+    text = _("{problem}; it is written: {usage}")
+    return BadCommand(text.format(problem=problem, usage=usage(declaration)), problem)

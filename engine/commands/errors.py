@@ -14,6 +14,11 @@ class BadCommand(CommandError):
 
     exit_code = EXIT_USAGE
 
+    def __init__(self, text: str, problem: str = "") -> None:
+        """``problem`` is the text less the usage that it ends with, where it does."""
+        super().__init__(text)
+        self.problem = problem
+
 
 class NotAllowed(CommandError):
     """The role of whoever asks does not suffice."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from db.texts import _
-from engine.commands.bind import usage
+from db.texts import _, current_language
+from engine.commands.bind import place_word, usage
 from engine.commands.declare import Declaration, Parameter
 
 
 def help_list(declarations: Iterable[Declaration]) -> str:
     """Return one line for each command."""
-    return "\n".join(f"/{item.name} — {_(item.summary)}" for item in declarations)
+    return "\n".join(f"{_spellings(item)} — {_(item.summary)}" for item in declarations)
+
+
+def _spellings(declaration: Declaration) -> str:
+    """Return the name and, for those who read Russian, the first Russian alias, which needs no other keyboard."""
+    russian = [name for name in declaration.aliases if not name.isascii()] if current_language() == "ru" else []
+    return ", ".join(f"/{name}" for name in (declaration.name, *russian[:1]))
 
 
 def help_page(declaration: Declaration) -> str:
@@ -26,5 +32,5 @@ def help_page(declaration: Declaration) -> str:
 
 
 def _parameter(parameter: Parameter) -> str:
-    name = parameter.name.upper() if parameter.positional else f"-{parameter.name}"
+    name = place_word(parameter) if parameter.positional else f"-{parameter.name}"
     return f"  {name} — {_(parameter.help)}"

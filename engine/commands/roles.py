@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 from db.texts import N_, _
-from engine.commands.errors import NotAllowed
+from engine.commands.errors import BadCommand, NotAllowed
 
 
 class Role(IntEnum):
@@ -37,6 +37,14 @@ def role_word(role: Role) -> str:
 def role_named(name: str) -> Role:
     """Return the role that ``name`` means; an unknown one is a plain user, never more."""
     return Role.__members__.get(name.upper(), Role.USER)
+
+
+def checked_role(name: str) -> Role:
+    """Return the role of that name; raise ``BadCommand`` when there is none."""
+    if name.upper() not in Role.__members__:
+        known = ", ".join(role.name.lower() for role in Role)
+        raise BadCommand(_("there is no role {name}; there are: {known}").format(name=name[:40], known=known))
+    return Role[name.upper()]
 
 
 def role_of(account_id: int | str, owner: int | str | None, person: Mapping[str, Any] | None) -> Role:

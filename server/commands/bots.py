@@ -65,7 +65,7 @@ def show(context: PlatformContext, args: Arguments) -> CommandResult:
     """Show one bot and its settings; of secrets only whether they are set."""
     bot = context.bots.get(args.text("name"))
     data = {**asdict(bot), "config": _shown(context.bots.config(bot))}
-    rows = [(name, value) for name, value in {**asdict(bot), **data["config"]}.items()]
+    rows = [(name, _told(value)) for name, value in {**asdict(bot), **data["config"]}.items()]
     return CommandResult(table((_("setting"), _("value")), rows), data)
 
 
@@ -74,9 +74,16 @@ def _shown(config: BotConfig) -> dict[str, Any]:
     for name in BotConfig.__dataclass_fields__:
         value = getattr(config, name)
         if isinstance(value, Secret):
-            value = _("set") if value.reveal() else _("not set")
+            value = bool(value.reveal())
         shown[name] = list(value) if isinstance(value, tuple) else value
     return shown
+
+
+def _told(value: object) -> object:
+    """Return a setting as people read it; one that was not given is empty."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else value
 
 
 @bodies.of("bot enable")

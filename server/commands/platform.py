@@ -25,9 +25,9 @@ _STATES = {
     "failed": N_("failed"),
     "stopping": N_("stopping"),
     "stopped": N_("stopped"),
-    "elsewhere": N_("elsewhere"),
     "embedded": N_("embedded"),
 }
+_LANES = {"running": N_("at work"), "elsewhere": N_("at another host"), "stopped": N_("at rest")}
 
 
 @bodies.of("status")
@@ -56,11 +56,12 @@ def _word(state: str) -> str:
 
 def bots_table(bots: Sequence[BotInfo]) -> str:
     """Return the bots, one a line."""
-    heads = (_("bot"), _("base"), _("state"), _("lane"), _("waiting"), _("in flight"))
+    heads = (_("bot"), _("base"), _("state"), _("lane"), _("waiting"), _("in flight"), _("answered"), _("unsolved"))
     rows = [
-        (bot.name, bot.base, _("on") if bot.enabled else _("off"), _word(bot.lane), bot.waiting, bot.in_flight)
+        (bot.name, bot.base, _("on") if bot.enabled else _("off"), _(_LANES[bot.lane]), bot.waiting, bot.in_flight,
+         bot.counters.get("done", 0), bot.counters.get("unsolved", 0))
         for bot in bots
-    ]
+    ]  # fmt: skip
     return table(heads, rows)
 
 

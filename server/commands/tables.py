@@ -6,7 +6,10 @@ import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from db.texts import N_, _
+
 CELL_MAX = 60  # letters
+_UNITS = ((N_("d"), 86_400), (N_("h"), 3600), (N_("min"), 60), (N_("s"), 1))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -40,15 +43,15 @@ def _columns(sign: str) -> int:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a span of time in its two largest units: ``3d 4h``, ``5m 7s``."""
+    """Return a span of time in its two largest units: ``3 d 4 h``, ``5 min 7 s``."""
     if seconds is None:
         return "--"
     left = max(0, round(seconds))
     parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+    for unit, size in _UNITS:
         count, left = divmod(left, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count}{unit}")
+        if count or (size == 1 and not parts):
+            parts.append(f"{count} {_(unit)}")
     return " ".join(parts[:2])
 
 

@@ -76,7 +76,7 @@ def test_base_and_bot_live_their_life_with_no_platform(salo: Shell, clean_redis:
                  "--names", "Аня", "--names", "Анюта", stdin=TOKEN + "\n")  # fmt: skip
     assert added.returncode == 0 and "/callback/77" in added.stdout, added.stderr
     shown = json.loads(salo("bot", "show", "anna", "--json").stdout)
-    assert shown["config"]["names"] == ["Аня", "Анюта"] and shown["owner"] == "5" and shown["config"]["token"] == "set"
+    assert shown["config"]["names"] == ["Аня", "Анюта"] and shown["owner"] == "5" and shown["config"]["token"] is True
     assert salo("bot", "disable", "anna").returncode == 0
     assert json.loads(salo("bot", "list", "--json").stdout)[0]["enabled"] is False
     assert salo("bot", "enable", "anna").returncode == 0
@@ -149,6 +149,7 @@ def test_answers_go_in_and_come_out_again(salo: Shell, tmp_path: Path) -> None:
         (["bot", "add"], 2, "Missing"),
         (["bot", "show", "Anna"], 2, "small Latin letter"),
         (["bot", "show", "nobody"], 1, "nobody"),
+        (["dead", "list", "--count", "x"], 2, "--count = “x”: must be 1…200; see: salo dead list --help"),
         (["dead", "list", "--count", "0"], 2, "must be 1…200"),
         (["status"], 3, "no platform runs"),
         (["ps"], 3, "salo run"),
@@ -164,6 +165,29 @@ def test_refusal_is_one_line_and_an_exit_code(salo: Shell, words: list[str], cod
     assert done.returncode == code and part in done.stderr and done.stdout == "", done
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 or "Usage:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--help"], ["Пишется так: salo [КЛЮЧИ] КОМАНДА [СЛОВА]...", "Ключи:", "показать эту справку"]),
+        (["bot", "add", "--help"], ["salo bot add [КЛЮЧИ] ИМЯ", "--base БАЗА", "[обязательно]"]),
+        (["bot", "add"], ["Ошибка: Не хватает: 'ИМЯ'", "Справка: salo bot add --help"]),
+        (["bot", "ad"], ["Команды 'ad' нет. Может быть, 'add'?"]),
+        (["status", "--jsn"], ["Ключа '--jsn' нет. Может быть, '--json'?"]),
+        (["base", "create", "a", "b"], ["Лишнее слово: b"]),
+        (["demo", "--seconds", "x"], ["'--seconds': 'x' — это не число"]),
+        (["bot", "show", "Anna"], ["бот 'Anna': имя — это"]),
+    ],
+)
+def test_usage_and_its_errors_are_in_the_language_of_the_settings(
+    capfd: pytest.CaptureFixture[str], words: list[str], parts: list[str]
+) -> None:
+    """click's own words too, wherever the environment's language is another."""
+    main(words)
+    told = "".join(capfd.readouterr())
+    assert all(part in told for part in parts), told
+    assert not [word for word in ("Usage", "Error", "Options", "Missing", "No such", "invalid") if word in told]
 
 
 def test_status_without_a_platform_is_json_all_the_same(salo: Shell) -> None:

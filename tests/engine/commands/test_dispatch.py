@@ -100,3 +100,9 @@ def test_platform_command_without_a_chat_face_does_not_exist_here(context: ChatC
 def test_reply_is_in_the_bots_language(context: ChatContext) -> None:
     with use_language("ru"):
         assert run_chat_command("/hepl", context) == "There is no command /hepl; did you mean /help?"
+
+
+def test_help_in_russian_names_a_spelling_for_a_russian_keyboard(context: ChatContext) -> None:
+    russian = replace(context, bot=replace(context.bot, language="ru"))
+    assert "/help, /помощь — " in (run_chat_command("/help", russian) or "")
+    assert "помощь" not in (run_chat_command("/help", context) or "")
