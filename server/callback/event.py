@@ -10,7 +10,7 @@ from db import codec
 from db.accept import STORED_TYPES, Event
 from db.errors import BadJson
 
-TYPE_MAX, EVENT_ID_MAX = 64, 128  # letters; VK's are shorter than half of it
+TYPE_MAX, EVENT_ID_MAX = 64, 64  # letters, as many as the tables of a base keep; VK's have 40
 _INT64 = 1 << 63
 _SPARE_LEVELS = 8
 

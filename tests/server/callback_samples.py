@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "other group than in the address": (400, body(group_id=102)),
     "no event_id": (400, without("event_id")),
     "empty event_id": (400, body(event_id="")),
-    "long event_id": (400, body(event_id="x" * 129)),
+    "long event_id": (400, body(event_id="x" * 65)),
     "event_id is a list": (400, body(event_id=[])),
     "no object": (400, without("object")),
     "object is a list": (400, body(object=[])),
