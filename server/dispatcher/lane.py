@@ -49,6 +49,7 @@ class Lane:
         self._handling = Handling(shared, bot, config, self._claim, self._conversations, lambda: not self._is_lost)
         self._unread = asyncio.Event()
         self._cursor, self._from_start = "-", True
+        self._is_read = False  # to the end, once
         self._timer: asyncio.TimerHandle | None = None
         self._reader: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[None]] = set()
@@ -119,7 +120,9 @@ class Lane:
 
     def has_work(self) -> bool:
         """Say whether a worker would find something to do now."""
-        if self._is_lost or self._is_draining or self.in_flight >= self.cap or not self._is_sure():
+        if self._is_lost or self._is_draining or not self._is_read:
+            return False
+        if self.in_flight >= self.cap or not self._is_sure():
             return False
         now_ms = self._clock.now_ms()
         return not self._handling.is_blocked(now_ms) and self._conversations.has_ready(now_ms)
@@ -180,7 +183,7 @@ class Lane:
         return opened.tried
 
     async def _read(self, tried: dict[str, Tried]) -> None:
-        """Read up to the end of the inbox, and only then offer: what comes first in a conversation may stand last.
+        """Read up to the end of the inbox. Nothing is offered before: a conversation's first may stand last.
 
         ``tried`` counts for entries never seen here before.
         """
@@ -195,6 +198,7 @@ class Lane:
             if found:
                 self._cursor = found[-1][0].decode()
             if len(found) < inbox.BATCH:
+                self._is_read = True
                 self.offer()
                 return
 

@@ -161,6 +161,11 @@ def test_what_comes_first_in_a_conversation_may_stand_far_behind_in_the_inbox(
             await until(lambda: len(host.pool.pids) == settings.engine.workers)
             host.bots[:] = [make_bot()]
             clean_redis.publish(keys.BOTS_CHANGED, "b0")
+            while not host.dispatcher._lanes:
+                await asyncio.sleep(0)
+            while not host.events:
+                host.dispatcher._lanes["b0"].offer()  # so do a renewed lease and a changed setting, at any time
+                await asyncio.sleep(0)
             await until(lambda: sum(deed.peer_id == 7 for deed in host.deeds("sent")) == 2)
             assert [deed.event_id for deed in host.deeds("sent") if deed.peer_id == 7] == ["first", "second"]
 
