@@ -137,6 +137,9 @@ def _redis_address(settings: Settings) -> dict[str, Any]:
     user = {"username": unquote(url.username)} if url.username else {}
     if url.scheme == "unix":
         return {"unix_socket_path": _reachable(Path(unquote(url.path))), **user}
+    authorities = settings.storage.redis_ca_file
+    if url.scheme == "rediss" and authorities:
+        user["ssl_ca_certs"] = str(Path(authorities).expanduser())
     return {"host": url.hostname or "127.0.0.1", "port": url.port or 6379, "ssl": url.scheme == "rediss", **user}
 
 
@@ -144,10 +147,13 @@ def _maria_address(settings: Settings) -> dict[str, Any]:
     if is_maria_embedded(settings):
         return {"unix_socket": _reachable(maria_socket(settings.state)), "user": MARIA_USER}
     url = _split("mariadb", settings.storage.mariadb)
-    user = {"user": unquote(url.username or MARIA_USER)}
+    user: dict[str, Any] = {"user": unquote(url.username or MARIA_USER)}
     sockets = parse_qs(url.query).get("socket")
     if sockets:
         return {"unix_socket": _reachable(Path(sockets[0])), **user}
+    authorities = settings.storage.mariadb_ca_file
+    if authorities:
+        user |= {"ssl_ca": str(Path(authorities).expanduser()), "ssl_verify_identity": True, "ssl_verify_cert": True}
     return {"host": url.hostname or "127.0.0.1", "port": url.port or 3306, **user}
 
 

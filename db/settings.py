@@ -39,8 +39,10 @@ class StorageSettings(_Table):
 
     redis: str = Field("embedded", description="embedded, unix://PATH, redis://HOST:PORT or rediss://HOST:PORT")
     redis_password_file: str = Field("", description="file with the external Redis' password; empty = none")
+    redis_ca_file: str = Field("", description="authorities that vouch for a rediss:// server; empty = the system's")
     mariadb: str = Field("embedded", description="embedded, or mysql://USER@HOST:PORT or mysql://USER@/?socket=PATH")
     mariadb_password_file: str = Field("", description="file with the external MariaDB user's password")
+    mariadb_ca_file: str = Field("", description="speak TLS to MariaDB; its certificate is vouched for by this file")
     redis_databases: int = Field(1024, ge=2, le=16384, description="logical databases: one a bot, and one")
     redis_memory_mb: int = Field(512, ge=16, le=1_048_576, description="memory limit of the embedded Redis, MiB")
     mariadb_pool_mb: int = Field(64, ge=8, le=1_048_576, description="InnoDB buffer pool of the embedded MariaDB, MiB")

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +48,13 @@ class RedisService:
         self.process.wait()
 
 
-def start_redis(directory: Path) -> RedisService:
+def start_redis(directory: Path, more: str = "") -> RedisService:
+    """Start redis-server; ``more`` are further lines of its configuration."""
     directory.mkdir(parents=True, exist_ok=True)
     program = shutil.which("redis-server") or "/usr/bin/redis-check-rdb"
     options = (
         f"port 0\nunixsocket redis.sock\nunixsocketperm 700\nrequirepass {PASSWORD}\ndatabases 1024\n"
-        'appendonly yes\nappendfsync always\nsave ""\nmaxmemory-policy noeviction\n'
+        f'appendonly yes\nappendfsync always\nsave ""\nmaxmemory-policy noeviction\n{more}\n'
     )
     process = subprocess.Popen(
         ["redis-server", "-"],
@@ -105,7 +106,6 @@ _SHARE = Path("/usr/share/mysql")
 _FLAGS = [
     "--no-defaults",
     "--basedir=/usr",
-    "--skip-networking",
     "--innodb-buffer-pool-size=64M",
     "--innodb-log-file-size=16M",
     "--aria-pagecache-buffer-size=8M",
@@ -117,14 +117,12 @@ _FLAGS = [
 ]
 
 
-def start_maria(directory: Path, template: Path | None = None) -> MariaService:
-    """Start mariadbd on a fresh data directory, or on a copy of ``template`` (a stopped one's)."""
+def start_maria(directory: Path, more: Sequence[str] = ("--skip-networking",)) -> MariaService:
+    """Start mariadbd on a fresh data directory; ``more`` are further options of the running server."""
     directory.mkdir(parents=True, exist_ok=True)
     data = directory / "data"
     flags = [*_FLAGS, f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
-    if template is not None:
-        shutil.copytree(template, data)
-    elif not data.exists():
+    if not data.exists():
         data.mkdir()
         sql = ["create database mysql;\nuse mysql;\nset @auth_root_socket=NULL;"]
         for name in ("mysql_system_tables", "mysql_performance_tables", "mysql_system_tables_data"):
@@ -132,11 +130,11 @@ def start_maria(directory: Path, template: Path | None = None) -> MariaService:
         sql.append(
             "delete from global_priv where User in ('root','');\n"
             "flush privileges;\n"
-            f"create user salo@localhost identified by '{PASSWORD}';\n"
-            "grant all on *.* to salo@localhost with grant option;\n"
+            f"create user salo@localhost identified by '{PASSWORD}', salo@127.0.0.1 identified by '{PASSWORD}';\n"
+            "grant all on *.* to salo@localhost, salo@127.0.0.1 with grant option;\n"
         )
         subprocess.run(
-            ["mariadbd", *flags, "--bootstrap"],
+            ["mariadbd", *flags, "--skip-networking", "--bootstrap"],
             input="\n".join(sql).encode(),
             cwd=directory,
             check=True,
@@ -144,7 +142,7 @@ def start_maria(directory: Path, template: Path | None = None) -> MariaService:
             stderr=subprocess.PIPE,
         )
     process = subprocess.Popen(
-        ["mariadbd", *flags, "--socket=" + str(directory / "maria.sock")],
+        ["mariadbd", *flags, *more, "--socket=" + str(directory / "maria.sock")],
         cwd=directory,
         stdout=(directory / "maria.log").open("ab"),
         stderr=subprocess.STDOUT,

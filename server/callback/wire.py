@@ -149,7 +149,8 @@ def _connect(address: dict[str, Any], encrypted: bool) -> socket.socket:
         plain = socket.create_connection((address["host"], address["port"]), timeout=ANSWER_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if encrypted:
-            return ssl.create_default_context().wrap_socket(plain, server_hostname=address["host"])
+            context = ssl.create_default_context(cafile=address.get("ssl_ca_certs"))
+            return context.wrap_socket(plain, server_hostname=address["host"])
         return _timed_by_kernel(plain)
     plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
