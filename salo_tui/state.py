@@ -1,0 +1,107 @@
+"""What the terminal knows of the platform, as one frozen value: a snapshot, and the numbered events after it.
+
+Pure. Counters, queues and memory come with snapshots, which are asked for again and again; events tell at once what
+must not wait: a process that died, a lane that stopped. An event says how something is, not by how much it changed,
+so one that is applied twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from db.errors import SaloError
+from db.protocol import BotInfo, PlatformEvent, ProcessInfo
+from db.texts import _
+
+EVENTS_KEPT = 200
+LOG, DROPPED = "log", "dropped"
+
+_Info = TypeVar("_Info", BotInfo, ProcessInfo)
+
+
+class NotUnderstood(SaloError):
+    """The platform is of another version: what it says lacks something that we need."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The platform as the terminal knows it. Mappings are by name and in the platform's order."""
+
+    seq: int = 0  # of the last event
+    is_stale: bool = True  # events are missing: only a snapshot can tell
+    missed: int = 0  # events that were dropped on the way to us
+    platform: Mapping[str, Any] = field(default_factory=dict)
+    bots: Mapping[str, BotInfo] = field(default_factory=dict)
+    processes: Mapping[str, ProcessInfo] = field(default_factory=dict)
+    events: tuple[PlatformEvent, ...] = ()  # the last ones, oldest first; no log lines
+
+
+def begun(state: State, seq: int, snapshot: Mapping[str, Any]) -> State:
+    """Return the state at the start of a subscription; of what was before only the last events are left."""
+    return replace(_with_snapshot(state, snapshot), seq=seq, is_stale=False)
+
+
+def asked(state: State) -> State:
+    """Return the state when a snapshot is on its way: what is missed from now on needs another one."""
+    return replace(state, is_stale=False)
+
+
+def renewed(state: State, snapshot: Mapping[str, Any], since: Iterable[PlatformEvent]) -> State:
+    """Return the state after the snapshot that was asked for. ``since`` are the events that came meanwhile.
+
+    Nobody knows which of these the snapshot has seen, so all are applied to it once more.
+    """
+    state = _with_snapshot(state, snapshot)
+    for event in since:
+        state = _changed(state, event)
+    return state
+
+
+def applied(state: State, event: PlatformEvent) -> State:
+    """Return the state after the next event. A gap in the numbers, or a ``dropped``, makes it stale."""
+    is_stale = state.is_stale or event.topic == DROPPED or event.seq != state.seq + 1
+    if event.topic == LOG:
+        return replace(state, seq=event.seq, is_stale=is_stale)
+    if event.topic == DROPPED:
+        missed = state.missed + int(event.data.get("count", 0))
+        return replace(state, seq=event.seq, is_stale=True, missed=missed)
+    events = (*state.events, event)[-EVENTS_KEPT:]
+    return _changed(replace(state, seq=event.seq, is_stale=is_stale, events=events), event)
+
+
+def _with_snapshot(state: State, snapshot: Mapping[str, Any]) -> State:
+    try:
+        bots = {raw["name"]: _info(BotInfo, raw) for raw in snapshot["bots"]}
+        processes = {raw["name"]: _info(ProcessInfo, raw) for raw in snapshot["processes"]}
+        return replace(state, platform=dict(snapshot["platform"]), bots=bots, processes=processes)
+    except KeyError as error:
+        raise _not_understood(error) from None
+
+
+def _changed(state: State, event: PlatformEvent) -> State:
+    """Return the state with what one event says about a process or a lane."""
+    match event.topic:
+        case "process":
+            info = _info(ProcessInfo, event.data)
+            return replace(state, processes={**state.processes, info.name: info})
+        case "bot":
+            bot = state.bots.get(event.data.get("bot", ""))
+            if bot is None:  # a new one, of which nothing else is known yet
+                return replace(state, is_stale=True)
+            return replace(state, bots={**state.bots, bot.name: replace(bot, lane=event.data.get("lane", bot.lane))})
+    return state
+
+
+def _info(kind: type[_Info], raw: Mapping[str, Any]) -> _Info:
+    """Return a value of the protocol; fields of a newer platform that we do not know are left out."""
+    known = {item.name for item in fields(kind)}
+    try:
+        return kind(**{name: value for name, value in raw.items() if name in known})
+    except TypeError as error:
+        raise _not_understood(error) from None
+
+
+def _not_understood(error: Exception) -> NotUnderstood:
+    return NotUnderstood(_("the platform is of another version: {reason}").format(reason=error))
