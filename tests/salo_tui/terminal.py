@@ -198,12 +198,16 @@ class Terminal:
             return self.screen.text()
 
     def wait_for(self, text: str, timeout_s: float = 10) -> str:
-        """Wait until the screen shows ``text`` and return it whole."""
-        try:
-            wait_until(lambda: text in self.text() or self.process.poll() is not None, timeout_s=timeout_s)
-        finally:
-            shown = self.text()
-        assert text in shown, f"the app ended with {self.process.poll()}:\n{shown}\n{self.tail[-2000:]!r}"
+        """Wait until the screen shows ``text`` and return it whole; show what was there instead."""
+        end = time.monotonic() + timeout_s
+        while text not in (shown := self.text()):
+            ended = self.process.poll()
+            if ended is not None or time.monotonic() > end:
+                state = "runs" if ended is None else f"ended with {ended}"
+                raise AssertionError(
+                    f"no {text!r} within {timeout_s} s, the app {state}:\n{shown}\n{self.tail[-2000:]!r}"
+                )
+            time.sleep(0.005)
         return shown
 
     def settle(self, quiet_s: float = 0.4, timeout_s: float = 10) -> None:

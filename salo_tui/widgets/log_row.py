@@ -1,0 +1,101 @@
+"""How one log line looks: its time, level and source in columns that stand, then its text, which may be shifted."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from rich.segment import Segment
+from rich.style import Style
+
+from salo_tui.widgets.cells import window
+from salo_tui.widgets.ring import Level, Record, Words
+
+WIDE = 98  # cells in the frame of a pane of 100: room for milliseconds and the level's word
+SOURCE_CELLS = 12
+PARTS = ("frame", "status", "text", "time", "source", "hit", "current", *(level.name.lower() for level in Level))
+# A level is told by its symbol, its word (or the letter of it) and its colour: no one of them alone.
+LOOKS = {
+    Level.DEBUG: ("·", "D", "debug"),
+    Level.INFO: (" ", "I", "info"),
+    Level.UNSOLVED: ("?", "?", "open"),
+    Level.WARNING: ("!", "W", "warn"),
+    Level.ERROR: ("×", "E", "error"),
+    Level.NOTICE: ("-", "-", "note"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The columns of all rows of one pane."""
+
+    width: int = 0
+    shift: int = 0  # cells of the text left of the window
+    sources: bool = True
+    times: bool = True
+
+    def segments(
+        self, record: Record, wanted: Words | None, marked: str, style: Callable[[str], Style]
+    ) -> list[Segment]:
+        """Return one row, exactly ``width`` cells of it. ``marked`` is the style of what is searched.
+
+        Neighbours of one style are one segment: each costs some forty bytes on the line to the terminal.
+        """
+        runs = groupby(self._pieces(record, wanted, marked, style), key=lambda piece: piece[0])
+        return [Segment("".join(text for _style, text in pieces), its_style) for its_style, pieces in runs]
+
+    def _pieces(
+        self, record: Record, wanted: Words | None, marked: str, style: Callable[[str], Style]
+    ) -> Iterator[tuple[Style, str]]:
+        rest = self.width
+        level = record.level.name.lower()
+        for part, text in self._columns(record):
+            seen = window(text, 0, rest)
+            yield style(part or level), text[: seen.last]
+            rest = seen.after
+        seen = window(record.text, self.shift, rest)
+        plain = style(level if record.level >= Level.ERROR else "text")
+        yield plain, " " * seen.before
+        for start, end, is_hit in _marks(record.text, seen.first, seen.last, wanted):
+            if start < end:
+                yield style(marked) if is_hit else plain, record.text[start:end]
+        yield plain, " " * seen.after
+
+    def plain(self, record: Record) -> str:
+        """Return a whole line, as it goes into a file."""
+        symbol, _letter, word = LOOKS[record.level]
+        return f"{_clock(record.at_ms)}.{record.at_ms % 1000:03} {symbol} {word:5} {record.source} {record.text}"
+
+    def _columns(self, record: Record) -> Iterator[tuple[str, str]]:
+        """Yield the parts before the text; an empty name stands for the level's own style."""
+        symbol, letter, word = LOOKS[record.level]
+        wide = self.width >= WIDE
+        if self.times:
+            yield "time", _clock(record.at_ms) + (f".{record.at_ms % 1000:03} " if wide else " ")
+        yield "", f"{symbol} {word:5} " if wide else f"{letter} "
+        if self.sources:
+            seen = window(record.source, 0, SOURCE_CELLS)
+            yield "source", record.source[: seen.last] + " " * (seen.after + 1)
+
+
+def _clock(at_ms: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at_ms / 1000))
+
+
+def _marks(text: str, first: int, last: int, wanted: Words | None) -> Iterator[tuple[int, int, bool]]:
+    """Yield the spans of ``text[first:last]``, each with whether it is searched for."""
+    at = first
+    for match in _pattern(wanted).finditer(text) if wanted is not None else ():
+        start, end = max(match.start(), at), min(match.end(), last)
+        if start < end:
+            yield at, start, False
+            yield start, end, True
+            at = end
+    yield at, last, False
+
+
+def _pattern(wanted: Words) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, wanted.words)), re.IGNORECASE)

@@ -1,0 +1,320 @@
+"""The log pane: a ring of lines on Textual's line API. Adding a line only counts; painting has its own pace.
+
+It draws its frame itself, so that a change of the status line sends that line and not the pane. Text from outside
+never passes through markup: it becomes plain segments, after ``cells.printable``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from db.texts import N_, ngettext
+from salo_tui.widgets.cells import printable
+from salo_tui.widgets.log_frame import first_changed, status_of, top_line
+from salo_tui.widgets.log_row import PARTS, Row
+from salo_tui.widgets.reader import Reader
+from salo_tui.widgets.ring import LINES_MAX, Level, LogLine, Record, Ring, Sieve, Words
+
+FRAMES_PER_S = 10
+SHIFT_CELLS = 8
+STRIPS_MAX = 512
+_LEVELS = (Level.DEBUG, Level.INFO, Level.UNSOLVED, Level.WARNING, Level.ERROR)
+
+
+class RingLog(Widget, can_focus=True):
+    """The last ``lines_max`` lines of a log, followed or at rest.
+
+    Scrolling up lets it rest with the lines of that moment; ``G`` follows again. All methods return at once. New
+    lines are painted at most ``frames_per_s`` times a second, and nothing is sent while nothing changes.
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ring-log--{part}" for part in PARTS}
+    DEFAULT_CSS = """
+    RingLog {
+        color: $foreground; background: $background;
+        & > .ring-log--frame { color: $border-blurred; }
+        & > .ring-log--status { color: $text-muted; }
+        & > .ring-log--text { color: $foreground; }
+        & > .ring-log--time { color: $text-muted; }
+        & > .ring-log--source { color: $text-secondary; }
+        & > .ring-log--debug { color: $text-muted; }
+        & > .ring-log--info { color: $text-muted; }
+        & > .ring-log--unsolved { color: $text-accent; text-style: bold; }
+        & > .ring-log--warning { color: $text-warning; text-style: bold; }
+        & > .ring-log--error { color: $text-error; text-style: bold; }
+        & > .ring-log--notice { color: $text-primary; text-style: italic; }
+        & > .ring-log--hit { color: $background; background: $warning; }
+        & > .ring-log--current { color: $background; background: $warning; text-style: bold underline; }
+        &:focus > .ring-log--frame { color: $border; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", N_("line up"), show=False, id="log.up"),
+        Binding("down,j", "move(1)", N_("line down"), show=False, id="log.down"),
+        Binding("pageup", "page(-1.0)", N_("page up"), show=False, id="log.page_up"),
+        Binding("pagedown", "page(1.0)", N_("page down"), show=False, id="log.page_down"),
+        Binding("ctrl+u", "page(-0.5)", N_("half a page up"), show=False, id="log.half_up"),
+        Binding("ctrl+d", "page(0.5)", N_("half a page down"), show=False, id="log.half_down"),
+        Binding("left", "shift(-1)", N_("to the line's start"), show=False, id="log.left"),
+        Binding("right", "shift(1)", N_("to the line's end"), show=False, id="log.right"),
+        Binding("home,g", "start", N_("oldest line"), show=False, id="log.start"),
+        Binding("end,G", "follow", N_("follow"), id="log.follow"),
+        Binding("f", "toggle_follow", N_("follow or rest"), show=False, id="log.toggle"),
+        Binding("n", "jump(1)", N_("next hit"), id="log.next"),
+        Binding("N", "jump(-1)", N_("previous hit"), show=False, id="log.previous"),
+        Binding("plus", "level(1)", N_("show less"), show=False, id="log.less"),
+        Binding("minus", "level(-1)", N_("show more"), show=False, id="log.more"),
+        Binding("exclamation_mark", "invert", N_("turn the filter over"), show=False, id="log.invert"),
+        Binding("t", "toggle_time", N_("times on or off"), show=False, id="log.time"),
+    ]
+
+    def __init__(
+        self,
+        title: str = "",
+        *,
+        lines_max: int = LINES_MAX,
+        frames_per_s: float = FRAMES_PER_S,
+        sources: bool = True,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """``sources`` shows from whom a line comes: for a pane that several bots share."""
+        super().__init__(id=id, classes=classes)
+        self.ring = Ring(lines_max)
+        self.reader = Reader(self.ring)
+        self.frames_per_s = frames_per_s
+        self._title = printable(title)
+        self._layout = Row(sources=sources)
+        self._styles: dict[str, Style] = {}
+        self._strips: dict[int, Strip] = {}
+        self._visible: list[Record] = []
+        self._status = ""
+        self._fitted = Size(0, 0)
+        self._painted_at = 0.0
+        self._paint_timer: Timer | None = None
+        self._rate, self._rate_from = 0, 0
+        self._rate_timer: Timer | None = None
+        self._newer, self._newer_at = 0, 0.0  # lines below while at rest; shown once a second
+
+    # What a screen calls.
+
+    def add(self, line: LogLine) -> None:
+        """Keep one line."""
+        self.ring.append(line)
+        self._came()
+
+    def add_all(self, lines: Iterable[LogLine]) -> None:
+        """Keep many lines; cheaper than one by one."""
+        self.ring.extend(lines)
+        self._came()
+
+    def add_dropped(self, count: int, at_ms: int) -> None:
+        """Say in its place that ``count`` lines never reached the terminal."""
+        text = ngettext("{count} line dropped", "{count} lines dropped", count).format(count=count)
+        self.add(LogLine(at_ms, Level.NOTICE, text))
+
+    def clear(self) -> None:
+        """Forget all lines and follow."""
+        self.ring.clear()
+        self.reader.follow()
+        self._forget_strips()
+
+    def set_title(self, title: str) -> None:
+        self._title = printable(title)
+        self.refresh(Region(0, 0, self.size.width, 1))
+
+    def search(self, text: str) -> int:
+        """Mark what holds one of the words of ``err|queue`` and return how many lines do; an empty text ends it."""
+        self.ring.set_wanted(Words.parse(text))
+        self.reader.hit = None
+        self._forget_strips()
+        return self.ring.hits
+
+    def filter(self, text: str, *, inverted: bool = False) -> int:
+        """Show only lines with (or without) one of the words; return how many. An empty text shows all."""
+        self._sieve(replace(self.ring.sieve, words=Words.parse(text), inverted=inverted))
+        return len(self.ring.shown)
+
+    def filter_sources(self, sources: Iterable[str] | None) -> None:
+        """Show only lines from these sources, None = from all."""
+        self._sieve(replace(self.ring.sieve, sources=None if sources is None else frozenset(map(printable, sources))))
+
+    def filter_level(self, level: Level) -> None:
+        """Show only lines of this level and above."""
+        self._sieve(replace(self.ring.sieve, level=level))
+
+    def shown_lines(self) -> list[str]:
+        """Return what the filter shows of the ring, as plain lines: for saving."""
+        return [self._layout.plain(record) for record in self.ring.shown]
+
+    # Keys.
+
+    def action_move(self, lines: int) -> None:
+        self.reader.move(lines)
+        self._paint()
+
+    def action_page(self, pages: float) -> None:
+        self.action_move(int(pages * self.reader.height) or (1 if pages > 0 else -1))
+
+    def action_shift(self, steps: int) -> None:
+        self._lay_out(replace(self._layout, shift=max(0, self._layout.shift + steps * SHIFT_CELLS)))
+
+    def action_start(self) -> None:
+        self.reader.to_start()
+        self._paint()
+
+    def action_follow(self) -> None:
+        self.reader.follow()
+        self._forget_strips()
+
+    def action_toggle_follow(self) -> None:
+        if self.reader.follows:
+            self.reader.rest()
+            self._paint()
+        else:
+            self.action_follow()
+
+    def action_jump(self, step: int) -> None:
+        if self.ring.wanted is not None:
+            self.reader.jump(self.ring.wanted, step)
+            self._forget_strips()
+
+    def action_level(self, steps: int) -> None:
+        at = _LEVELS.index(self.ring.sieve.level) + steps
+        self.filter_level(_LEVELS[max(0, min(at, len(_LEVELS) - 1))])
+
+    def action_invert(self) -> None:
+        self._sieve(replace(self.ring.sieve, inverted=not self.ring.sieve.inverted))
+
+    def action_toggle_time(self) -> None:
+        self._lay_out(replace(self._layout, times=not self._layout.times))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.action_move(-3)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.action_move(3)
+
+    # When to paint.
+
+    def _came(self) -> None:
+        self._paint_soon()
+        if self._rate_timer is None and self.is_mounted:
+            self._rate_from = self.ring.total
+            self._rate_timer = self.set_timer(1.0, self._count_rate)
+
+    def _count_rate(self) -> None:
+        """Take the lines of the last second; stop counting after a second without any."""
+        self._rate = self.ring.total - self._rate_from
+        self._rate_from = self.ring.total
+        self._rate_timer = self.set_timer(1.0, self._count_rate) if self._rate else None
+        self._paint_soon()
+
+    def _paint_soon(self) -> None:
+        """Paint when the turn has come: at once if the last one is long ago."""
+        if self._paint_timer is None and self.is_mounted:
+            wait_s = self._painted_at + 1 / self.frames_per_s - time.monotonic()
+            self._paint_timer = self.set_timer(max(wait_s, 0.001), self._paint)
+
+    def _paint(self) -> None:
+        """Mark what changed: rows that show another line, and the status. Who pressed a key waits for no turn."""
+        if self._paint_timer is not None:
+            self._paint_timer.stop()
+            self._paint_timer = None
+        self._painted_at = time.monotonic()
+        if self.reader.follows or self._painted_at - self._newer_at >= 1:
+            self._newer, self._newer_at = self.reader.newer, 0.0 if self.reader.follows else self._painted_at
+        before, self._visible = self._visible, self.reader.visible()
+        rows = [row for row in range(self.reader.height) if _at(before, row) is not _at(self._visible, row)]
+        if rows:
+            self.refresh(Region(1, 1 + rows[0], max(0, self.size.width - 2), rows[-1] - rows[0] + 1))
+        before_status, self._status = (
+            self._status,
+            status_of(self.ring, self._rate, None if self.reader.follows else self._newer),
+        )
+        if self._status != before_status:
+            start = first_changed(self._title, before_status, self._status, self.size.width)
+            self.refresh(Region(start, 0, self.size.width - start, 1))
+
+    def _forget_strips(self) -> None:
+        self._strips.clear()
+        self._visible = []
+        self._paint()
+
+    def _sieve(self, sieve: Sieve) -> None:
+        self.ring.set_sieve(sieve)
+        self.reader.sieve_again()
+        self._forget_strips()
+
+    def _lay_out(self, layout: Row) -> None:
+        self._layout = layout
+        self._forget_strips()
+
+    def _fit(self) -> None:
+        """Take the size as it is now. Textual renders in a new size before it tells of it."""
+        width, height = self.size
+        self._fitted = self.size
+        self.reader.resize(max(1, height - 2))
+        self._layout = replace(self._layout, width=max(0, width - 2))
+        self._strips.clear()
+        self._visible = self.reader.visible()
+        self._status = status_of(self.ring, self._rate, None if self.reader.follows else self._newer)
+
+    def notify_style_update(self) -> None:
+        """Called by Textual when the theme or the focus has changed."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
+    # How it looks.
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        if self.size != self._fitted:
+            self._fit()
+        if width < 4 or height < 2:
+            return Strip.blank(width, self._style("text"))
+        if y == 0:
+            return Strip(top_line(self._title, self._status, width, self._style), width)
+        if y == height - 1:
+            return Strip([Segment(f"└{'─' * (width - 2)}┘", self._style("frame"))], width)
+        edge = Segment("│", self._style("frame"))
+        return Strip([edge, *self._row(y - 1), edge], width)
+
+    def _row(self, row: int) -> Strip:
+        record = _at(self._visible, row)
+        if record is None:
+            return Strip.blank(self._layout.width, self._style("text"))
+        strip = self._strips.get(record.number)
+        if strip is None:
+            while len(self._strips) >= STRIPS_MAX:
+                del self._strips[next(iter(self._strips))]
+            marked = "current" if record.number == self.reader.hit else "hit"
+            segments = self._layout.segments(record, self.ring.wanted, marked, self._style)
+            strip = self._strips[record.number] = Strip(segments, self._layout.width)
+        return strip
+
+    def _style(self, part: str) -> Style:
+        style = self._styles.get(part)
+        if style is None:
+            style = self._styles[part] = self.get_component_rich_style(f"ring-log--{part}")
+        return style
+
+
+def _at(records: list[Record], row: int) -> Record | None:
+    return records[row] if row < len(records) else None
