@@ -11,7 +11,8 @@ from rich.cells import cell_len, get_character_cell_size
 
 from salo_tui.widgets.cells import LINE_MAX, printable, window
 
-ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=60)
+WIDE = st.sampled_from("日本🚚ab й\u0301\u200d\x1b")  # what is seldom among all signs there are
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=60) | st.text(WIDE, max_size=60)
 
 
 @pytest.mark.parametrize(
