@@ -34,6 +34,36 @@ class ProcessInfo:
     reason: str | None = None  # why it last ended
 
 
+HealthState = Literal["ok", "warn", "bad"]
+TickerState = Literal["waiting", "running", "paused", "elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a check found: of a bot, of Redis, of MariaDB. ``text`` says what is wrong and what to do."""
+
+    state: HealthState
+    text: str = ""
+    ms: float | None = None  # how long what was asked took to answer
+    at_ms: int = 0  # Unix time of the check
+
+
+@dataclass(frozen=True, slots=True)
+class TickerInfo:
+    """One ticker, as the operator sees it; one of a bot's names the bot. Times are Unix times in milliseconds."""
+
+    name: str
+    bot: str
+    period_s: float
+    state: TickerState
+    last_ms: int | None = None
+    next_ms: int | None = None
+    took_ms: int | None = None
+    result: HealthState | Literal["failed"] | None = None  # of the last tick; failed: it died, or was killed
+    text: str = ""
+    failures: int = 0  # one after another
+
+
 @dataclass(frozen=True, slots=True)
 class BotInfo:
     """One bot, as the operator sees it. Counters run since the platform's start."""
@@ -47,15 +77,29 @@ class BotInfo:
     waiting: int
     in_flight: int
     counters: dict[str, int] = field(default_factory=dict)
+    title: str = ""
+    rate: float = 0.0  # messages a second, settled in the last minute
+    p95_ms: int | None = None  # from accepted to settled, of the last five minutes; None: there were none
+    errors: int = 0  # attempts that failed in the last five minutes
+    unsolved: int | None = None  # phrases that wait for an answer; None: MariaDB has not told yet
+    last_ms: int | None = None  # Unix time at which the last message was settled
+    health: Health | None = None  # as its last check found it; None: not checked yet
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformSnapshot:
-    """What ``status`` and the start of a subscription show."""
+    """What ``status`` and the start of a subscription show.
+
+    ``seq`` is the number of the last event before it. ``platform`` are facts: ``state``, ``pid``, ``version``,
+    ``uptime``, ``home``, ``host``, ``callback``, ``redis``, ``mariadb``, ``dead`` (letters), and ``lamps``:
+    ``{"redis" | "mariadb" | …: Health}``.
+    """
 
     platform: dict[str, Any]
     bots: list[BotInfo]
     processes: list[ProcessInfo]
+    tickers: list[TickerInfo] = field(default_factory=list)
+    seq: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return plain lists and dicts, ready for JSON."""
@@ -73,7 +117,12 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class PlatformEvent:
-    """One numbered delta of a subscription. ``topic`` is ``process``, ``bot``, ``event``, ``log`` or ``dropped``."""
+    """One numbered delta of a subscription. ``topic`` is ``process``, ``bot``, ``ticker``, ``event``, ``log`` or
+    ``dropped``.
+
+    ``log`` is ``{name, level, line}``, ``event`` a step of one message: ``{bot, entry, peer_id, step, reason, age_ms}``
+    and, at its end, ``text`` and ``reply``.
+    """
 
     seq: int
     topic: str

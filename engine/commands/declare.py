@@ -18,6 +18,7 @@ class Face(StrEnum):
     SHELL = "shell"
 
 
+Danger = Literal[0, 1, 2, 3]
 OPERATOR = frozenset({Face.TERMINAL, Face.SHELL})
 EVERYWHERE = frozenset(Face)
 
@@ -60,7 +61,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One command. ``name`` may be of two words; ``changing`` ones are audited, ``destructive`` ones asked about."""
+    """One command. ``name`` may be of two words; ``changing`` ones are audited, ``destructive`` ones asked about.
+
+    ``danger`` says how the terminal asks: 0 not at all, 1 in one line, 2 in a box that tells the ``effect``, 3 by having
+    the name typed.
+    """
 
     name: str
     summary: str
@@ -71,6 +76,8 @@ class Declaration:
     help: str = ""
     changing: bool = False
     destructive: bool = False
+    danger: Danger = 0
+    effect: str = ""  # what will happen, for the question
     faces: frozenset[Face] = OPERATOR
     needs: Needs = Needs.STORAGE
 

@@ -21,6 +21,8 @@ def describe(declaration: Declaration) -> dict[str, Any]:
         "role": declaration.role.name.lower(),
         "changing": declaration.changing,
         "destructive": declaration.destructive,
+        "danger": declaration.danger,
+        "effect": _(declaration.effect) if declaration.effect else "",
         "needs": str(declaration.needs),
         "faces": sorted(declaration.faces),
         "parameters": [_parameter(item) for item in declaration.parameters],

@@ -31,6 +31,8 @@ DECLARATIONS = (
         parameters=(_NAME,),
         changing=True,
         destructive=True,
+        danger=3,
+        effect=N_("All answers, people and history of the base are gone for good."),
     ),
     Declaration(
         name="import",

@@ -49,6 +49,8 @@ DECLARATIONS = (
         name="bot disable",
         aliases=("бот выключи",),
         summary=N_("makes a bot silent; what is written to it waits"),
+        danger=1,
+        effect=N_("The bot answers nobody; messages wait in its inbox until it is enabled."),
         parameters=(_NAME,),
         changing=True,
     ),
@@ -59,5 +61,7 @@ DECLARATIONS = (
         parameters=(_NAME, Parameter("force", N_("also throw away the messages that wait"), flag=True)),
         changing=True,
         destructive=True,
+        danger=3,
+        effect=N_("The bot's settings, its token and what waits in its inbox are gone for good; its base stays."),
     ),
 )

@@ -26,6 +26,8 @@ DECLARATIONS = (
         summary=N_("restarts one process of the platform"),
         parameters=(_PROCESS,),
         changing=True,
+        danger=1,
+        effect=N_("It finishes what it has begun and starts anew; what comes meanwhile waits."),
         needs=Needs.PLATFORM,
     ),
     Declaration(
@@ -33,6 +35,8 @@ DECLARATIONS = (
         aliases=("останови",),
         summary=N_("stops the platform: finishes what is begun, keeps what waits"),
         changing=True,
+        danger=3,
+        effect=N_("All bots fall silent; VK keeps new messages for 1 h 44 min, and they are answered after a start."),
         needs=Needs.PLATFORM,
     ),
     Declaration(

@@ -33,6 +33,8 @@ DECLARATIONS = (
         ),
         changing=True,
         destructive=True,
+        danger=2,
+        effect=N_("The message will never be answered."),
         faces=EVERYWHERE,
     ),
     Declaration(
@@ -55,6 +57,8 @@ DECLARATIONS = (
         summary=N_("puts a dead letter back where it came from, once"),
         parameters=(_LETTER,),
         changing=True,
+        danger=1,
+        effect=N_("It is handled once more, and its chatter may get a late reply."),
         faces=EVERYWHERE,
     ),
     Declaration(
@@ -64,6 +68,8 @@ DECLARATIONS = (
         parameters=(_LETTER,),
         changing=True,
         destructive=True,
+        danger=2,
+        effect=N_("The event is gone for good and will never be answered."),
         faces=EVERYWHERE,
     ),
 )
