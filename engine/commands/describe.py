@@ -35,6 +35,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "aliases": list(parameter.aliases),
         "help": _(parameter.help),
         "type": _(parameter.type.word),
+        "kind": parameter.type.kind,
+        "options": list(parameter.type.options),
         "required": parameter.required,
         "default": parameter.default,
         "positional": parameter.positional,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from db.names import checked_name
@@ -14,11 +14,16 @@ INTEGER_DIGITS = 18  # an id of VK or of ours; int() of endless digits would bur
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
-    """``convert`` raises ``ValueError`` on a wrong word, and ``rule`` says what is right; ``word`` stands in usage."""
+    """``convert`` raises ``ValueError`` on a wrong word, and ``rule`` says what is right; ``word`` stands in usage.
+
+    ``kind`` is the same in all languages and tells a terminal what to offer: names of bots, the ``options``, nothing.
+    """
 
     word: str
     rule: str
     convert: Callable[[str], Any]
+    kind: str = "text"
+    options: tuple[str, ...] = ()
 
 
 def _integer(text: str) -> int:
@@ -49,7 +54,7 @@ def choice(*options: str) -> ValueType:
             raise ValueError
         return text.lower()
 
-    return ValueType("|".join(options), N_("must be one of: {word}"), convert)
+    return ValueType("|".join(options), N_("must be one of: {word}"), convert, "choice", options)
 
 
 def count(most: int) -> ValueType:
@@ -61,17 +66,25 @@ def count(most: int) -> ValueType:
             raise ValueError
         return value
 
-    return ValueType(f"1…{most}", N_("must be {word}"), convert)
+    return ValueType(f"1…{most}", N_("must be {word}"), convert, "count")
 
 
 TEXT = ValueType(N_("TEXT"), "", str)
-INTEGER = ValueType("N", N_("must be a whole number"), _integer)
-ID = ValueType("N", N_("must be a whole number above 0"), _positive)
-NUMBER = ValueType(N_("NUMBER"), N_("must be a number"), _number)
-PATH = ValueType(N_("FILE"), "", str)
+INTEGER = ValueType("N", N_("must be a whole number"), _integer, "integer")
+ID = ValueType("N", N_("must be a whole number above 0"), _positive, "id")
+NUMBER = ValueType(N_("NUMBER"), N_("must be a number"), _number, "number")
+PATH = ValueType(N_("FILE"), "", str, "path")
 # A bad name raises BadName, whose own text is better than any rule here.
-BOT = ValueType(N_("BOT"), "", lambda text: checked_name("bot", text))
-BASE = ValueType(N_("BASE"), "", lambda text: checked_name("base", text))
+BOT = ValueType(N_("BOT"), "", lambda text: checked_name("bot", text), "bot")
+BASE = ValueType(N_("BASE"), "", lambda text: checked_name("base", text), "base")
+NEW_BOT, NEW_BASE = replace(BOT, kind="text"), replace(BASE, kind="text")  # names that are still to be given
+# What only its own command can check.
+COMMAND = ValueType(N_("COMMAND"), "", str, "command")
+PROCESS = ValueType(N_("PROCESS"), "", str, "process")
+TICKER = ValueType(N_("TICKER"), "", str, "ticker")
+LETTER = ValueType(N_("ID"), "", str, "dead")
+ENTRY = ValueType(N_("ENTRY"), "", str, "entry")
+UNSOLVED = ValueType(N_("ID"), "", str, "unsolved")
 
 
 def rule_text(kind: ValueType) -> str:

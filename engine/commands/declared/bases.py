@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from db.texts import N_
 from engine.commands.declare import Declaration, Face, Parameter
-from engine.commands.values import BASE, PATH, TEXT, choice
+from engine.commands.values import BASE, NEW_BASE, PATH, TEXT, choice
 
 _SHELL = frozenset({Face.SHELL})
+_NEW = Parameter("name", N_("name of the base"), NEW_BASE, required=True, positional=True)
 _NAME = Parameter("name", N_("name of the base"), BASE, required=True, positional=True)
 _BASE = Parameter("base", N_("name of the base"), BASE, required=True, positional=True)
 _FORMAT = Parameter("format", N_("form of the file; by default, what its name ends with"), choice("tsv", "jsonl"))
@@ -16,7 +17,7 @@ DECLARATIONS = (
         name="base create",
         aliases=("база создай",),
         summary=N_("creates a base"),
-        parameters=(_NAME, Parameter("title", N_("title for people"), TEXT, default="")),
+        parameters=(_NEW, Parameter("title", N_("title for people"), TEXT, default="")),
         changing=True,
     ),
     Declaration(

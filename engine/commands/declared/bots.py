@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from db.texts import N_
 from engine.commands.declare import Declaration, Parameter
-from engine.commands.values import BASE, BOT, ID
+from engine.commands.values import BASE, BOT, ID, NEW_BOT
 
+_NEW = Parameter("name", N_("name of the bot"), NEW_BOT, required=True, positional=True)
 _NAME = Parameter("name", N_("name of the bot"), BOT, required=True, positional=True)
 
 DECLARATIONS = (
@@ -15,7 +16,7 @@ DECLARATIONS = (
         summary=N_("adds a bot"),
         help=N_("The secret is generated and shown when none is given; write it into the callback settings of VK."),
         parameters=(
-            _NAME,
+            _NEW,
             Parameter("group-id", N_("id of the VK community"), ID, required=True),
             Parameter("base", N_("base with its answers"), BASE, required=True),
             Parameter("token", N_("access token of the community"), required=True, secret=True, from_file=True),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from db.texts import N_
 from engine.commands.declare import Declaration, Face, Needs, Parameter
+from engine.commands.values import PROCESS
 
-_PROCESS = Parameter("process", N_("its name, as in /ps"), required=True, positional=True)
+_PROCESS = Parameter("process", N_("its name, as in /ps"), PROCESS, required=True, positional=True)
 
 DECLARATIONS = (
     Declaration(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from db.texts import N_
 from engine.commands.declare import EVERYWHERE, Declaration, Parameter
-from engine.commands.values import BOT, TEXT, count
+from engine.commands.values import BOT, ENTRY, LETTER, count
 
-_LETTER = Parameter("id", N_("id of the dead letter"), TEXT, required=True, positional=True)
+_LETTER = Parameter("id", N_("id of the dead letter"), LETTER, required=True, positional=True)
 _COUNT = Parameter("count", N_("how many at most"), count(200), default=20)
 
 DECLARATIONS = (
@@ -29,7 +29,7 @@ DECLARATIONS = (
         summary=N_("throws away an event that waits, unanswered"),
         parameters=(
             Parameter("bot", N_("name of the bot"), BOT, required=True, positional=True),
-            Parameter("entry", N_("its entry, as in /queue show"), TEXT, required=True, positional=True),
+            Parameter("entry", N_("its entry, as in /queue show"), ENTRY, required=True, positional=True),
         ),
         changing=True,
         destructive=True,
@@ -41,7 +41,7 @@ DECLARATIONS = (
         name="dead list",
         aliases=("dead", "отказы"),
         summary=N_("lists the dead letters, newest first"),
-        parameters=(_COUNT, Parameter("before", N_("only those older than this one"), TEXT, default="")),
+        parameters=(_COUNT, Parameter("before", N_("only those older than this one"), LETTER, default="")),
         faces=EVERYWHERE,
     ),
     Declaration(

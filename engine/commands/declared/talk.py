@@ -5,6 +5,7 @@ from __future__ import annotations
 from db.texts import N_
 from engine.commands.declare import Declaration, Face, Parameter
 from engine.commands.roles import Role
+from engine.commands.values import COMMAND
 
 _CHAT = frozenset({Face.CHAT})
 
@@ -16,7 +17,7 @@ DECLARATIONS = (
         help=N_("Lists the commands that you may use; with a name, tells about that one."),
         scope="bot",
         role=Role.USER,
-        parameters=(Parameter("command", N_("the command to tell about"), positional=True, rest=True),),
+        parameters=(Parameter("command", N_("the command to tell about"), COMMAND, positional=True, rest=True),),
         faces=_CHAT,
     ),
     Declaration(
