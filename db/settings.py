@@ -117,6 +117,24 @@ class MatchingSettings(_Table):
     threshold: float = Field(0.86, ge=0.5, le=1.0, description="score from which the closest phrase's answer is given")
 
 
+class TerminalSettings(_Table):
+    """``[terminal]``: how the operator's terminal looks and which keys it takes."""
+
+    theme: str = Field("", description="theme, as :theme lists them; empty = what the terminal's colours ask for")
+    slow: bool = Field(False, description="send less: for a slow link")
+    keys: dict[str, str] = Field(default_factory=dict, description="other keys: id of a binding, as ? shows it → keys")
+
+
+class TickerSettings(_Table):
+    """``[tickers]``: how often the platform looks after its bots and its storage, and for how long at most."""
+
+    workers: int = Field(2, ge=2, le=16, description="ticker workers; tickers of bots leave one of them to the others")
+    bot_health_s: float = Field(600.0, ge=1, le=86_400, description="seconds between two looks at a bot's health")
+    bot_health_deadline_s: float = Field(20.0, ge=1, le=300)
+    storage_health_s: float = Field(5.0, ge=0.5, le=3600, description="seconds between two looks at the storage")
+    storage_health_deadline_s: float = Field(5.0, ge=1, le=60)
+
+
 class Settings(_Table):
     """All of ``salo.toml``, with the state directory it leads to."""
 
@@ -127,6 +145,8 @@ class Settings(_Table):
     lanes: LaneSettings = LaneSettings()
     vk: VkSettings = VkSettings()
     matching: MatchingSettings = MatchingSettings()
+    tickers: TickerSettings = TickerSettings()
+    terminal: TerminalSettings = TerminalSettings()
     source: Path = Field(default=SHIPPED, exclude=True)
     home: Path = Field(default=DEFAULT_HOME, exclude=True)
 

@@ -64,6 +64,7 @@ class Store:
     ) -> None:
         self.state = State()
         self.link = Link(LinkStatus.CONNECTING)
+        self.notify_s = NOTIFY_S
         self.client: Client | None = None  # for commands, while the link is up
         self._home = home
         self._on_change, self._on_link, self._on_event = on_change, on_link, on_event
@@ -160,7 +161,7 @@ class Store:
             self._stale.set()
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(loop.time(), self._told_at + NOTIFY_S), self._tell)
+            self._timer = loop.call_at(max(loop.time(), self._told_at + self.notify_s), self._tell)
 
     def _tell(self) -> None:
         """Tell the state, if more than the number of its last event has changed since it was last told."""

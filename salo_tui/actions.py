@@ -1,0 +1,100 @@
+"""Runs command lines for the screens: asks first as each command's danger demands, then tells what was done.
+
+One way for keys, the ``:`` line and dialogs, so that each shows the ``salo …`` line that would have done the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from db.errors import EXIT_FAILED
+from db.protocol import CommandResult
+from db.texts import _
+from salo_tui.client import PlatformUnreachable, Refused
+from salo_tui.widgets.dialogs import ConfirmBox, ConfirmLine, ConfirmName
+from salo_tui.widgets.table_lines import Piece
+
+if TYPE_CHECKING:
+    from salo_tui.app import SaloApp
+
+COMMAND_S = 60.0  # a restart waits for the process to end
+Declaration = Mapping[str, Any]
+
+
+class Actions:
+    """The commands of the platform, as ``describe`` tells them, and how one is run."""
+
+    def __init__(self, app: SaloApp) -> None:
+        self._app = app
+        self.declarations: list[Declaration] = []
+
+    def find(self, line: str) -> Declaration | None:
+        """Return the command of a line: the longest name, or alias, that it begins with."""
+        words = line.split()
+        for count in (3, 2, 1):
+            name = " ".join(words[:count]).lower()
+            for declaration in self.declarations:
+                if len(words) >= count and (name == declaration["name"] or name in declaration["aliases"]):
+                    return declaration
+        return None
+
+    async def run(self, *lines: str, sure: bool = False) -> list[CommandResult]:
+        """Run lines one after another, after one question for all of them, and tell the last result.
+
+        What fails or is refused is told and ends it; a line that was not run has no result.
+        """
+        if not lines or not (sure or await self._confirmed(lines)):
+            return []
+        results = []
+        for line in lines:
+            result = await self._run(line)
+            results.append(result)
+            if result.exit_code:
+                break
+        return results
+
+    async def ask(self, line: str) -> CommandResult:
+        """Run a line that only reads, for a screen, and tell nothing. Raises ``SaloError``."""
+        client = self._app.store.client
+        if client is None:
+            raise PlatformUnreachable(_("the platform is not connected; what is shown is from before"))
+        return await client.command(line, read_only=True, timeout_s=COMMAND_S)
+
+    async def _run(self, line: str) -> CommandResult:
+        client = self._app.store.client
+        try:
+            if client is None:
+                raise PlatformUnreachable(_("the platform is not connected; nothing was done"))
+            result = await client.command(line, read_only=self._app.read_only, timeout_s=COMMAND_S)
+        except (Refused, PlatformUnreachable) as error:
+            result = CommandResult(str(error), None, error.exit_code or EXIT_FAILED)
+        self._tell(line, result)
+        return result
+
+    def _tell(self, line: str, result: CommandResult) -> None:
+        first = result.text.partition("\n")[0]
+        tone = "bad" if result.exit_code else "good"
+        pieces = [Piece(f"salo {line}", "key"), Piece("  "), Piece("✗ " if result.exit_code else "✓ ", tone)]
+        self._app.tell_news(int(time.time() * 1000), [*pieces, Piece(first, tone if result.exit_code else "")])
+
+    async def _confirmed(self, lines: Sequence[str]) -> bool:
+        """Ask as the most dangerous of the lines demands. Restarts and the like name what will happen."""
+        declarations = [self.find(line) for line in lines]
+        danger = max(int(found["danger"]) if found else 0 for found in declarations)
+        if not danger or self._app.read_only:  # the platform refuses then, with its own words
+            return True
+        most = next(found for found in declarations if found is not None and found["danger"] == danger)
+        question = _("Run “salo {line}”?").format(line=lines[0])
+        if len(lines) > 1:
+            question = _("Run these {count} commands?").format(count=len(lines))
+        effect = str(most.get("effect", ""))
+        if danger == 1 and len(lines) == 1:
+            return bool(await self._app.push_screen_wait(ConfirmLine(question, effect)))
+        if danger < 3:
+            return bool(
+                await self._app.push_screen_wait(ConfirmBox(question, [f"salo {line}" for line in lines], effect))
+            )
+        name = lines[0].split()[-1]
+        return bool(await self._app.push_screen_wait(ConfirmName(question, name, effect)))

@@ -1,0 +1,252 @@
+"""The terminal: the list of screens and the keys that work everywhere, fed by the store alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+
+from db.errors import SaloError
+from db.protocol import PlatformEvent
+from db.settings import Settings
+from db.texts import N_, _
+from salo_tui.actions import Actions
+from salo_tui.colon import Colon
+from salo_tui.feeds import FeedLog, Feeds
+from salo_tui.frame import Frame
+from salo_tui.news import line_of
+from salo_tui.screens.bots import BotsScreen
+from salo_tui.screens.dead import DeadScreen
+from salo_tui.screens.help import HelpScreen
+from salo_tui.screens.logs import LogsScreen
+from salo_tui.screens.panes import PanesScreen
+from salo_tui.screens.processes import ProcessesScreen
+from salo_tui.screens.tickers import TickersScreen
+from salo_tui.screens.unsolved import UnsolvedScreen
+from salo_tui.screens.waiting import WaitingScreen
+from salo_tui.state import State
+from salo_tui.store import NOTIFY_S, Link, LinkStatus, Store
+from salo_tui.widgets.ring_log import FRAMES_PER_S
+from salo_tui.widgets.table_lines import Piece
+
+CATCH_UP_S = 0.05  # between two looks of the log panes at what came
+HISTORY = 1000  # lines taken from before we came
+SLOW_S, SLOW_FRAMES = 1.0, 2
+_POOR = ("linux", "vt", "ansi", "xterm-16color", "dumb")
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalOptions:
+    """How the terminal was started. ``owned_pid``: the platform that ends with us (``--ephemeral``)."""
+
+    read_only: bool = False
+    ephemeral: bool = False
+    first_screen: str = "bots"
+
+
+class SaloApp(App[str]):
+    """The operator's terminal. It ends with ``leave`` or ``stop``: what is to become of the platform."""
+
+    SCREENS: ClassVar[dict[str, Callable[[], Screen[None]]]] = {  # type: ignore[assignment]
+        "bots": BotsScreen,
+        "logs": LogsScreen,
+        "unsolved": UnsolvedScreen,
+        "tickers": TickersScreen,
+        "processes": ProcessesScreen,
+        "dead": DeadScreen,
+        "panes": PanesScreen,
+    }
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False  # a selection would colour each letter for itself
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1,2", "go('bots')", N_("bots"), id="go.bots"),
+        Binding("3", "go('logs')", N_("logs"), id="go.logs"),
+        Binding("4", "go('unsolved')", N_("unsolved"), id="go.unsolved"),
+        Binding("5", "go('tickers')", N_("tickers"), id="go.tickers"),
+        Binding("6", "go('processes')", N_("processes"), id="go.processes"),
+        Binding("9", "go('dead')", N_("dead letters"), id="go.dead"),
+        Binding("0", "go('panes')", N_("panes"), id="go.panes"),
+        Binding("colon", "command", N_("command"), id="app.command"),
+        Binding("question_mark,f1", "help", N_("help"), id="app.help"),
+        Binding("q", "leave", N_("quit"), id="app.leave"),
+        Binding("escape", "back", N_("back"), show=False, id="app.back"),
+        Binding("ctrl+c", "stay", N_("does not stop bots"), show=False, id="app.stay", priority=True),
+        Binding("ctrl+q", "leave", N_("quit"), show=False, id="app.leave_too"),
+        Binding("M", "mouse", N_("mouse on or off"), show=False, id="app.mouse"),
+    ]
+
+    def __init__(self, settings: Settings, options: TerminalOptions = TerminalOptions()) -> None:  # frozen
+        super().__init__()
+        self.settings = settings
+        self.options = options
+        self.read_only = options.read_only
+        self.feeds = Feeds()
+        self.marked_bots: tuple[str, ...] = ()
+        self.last_news: tuple[int, list[Piece]] = (int(time.time() * 1000), [Piece(_("? help  : command"), "dim")])
+        self.store = Store(settings.state, self._on_state, self._on_link, self._on_event)
+        self.actions = Actions(self)
+        self.colon = Colon(self)
+        self._catching_up: Timer | None = None
+        self._history_to = (0, 0)  # pid and last number of what the feeds hold
+        self._mouse = True
+        self.slow = False
+
+    # What screens ask.
+
+    @property
+    def state(self) -> State:
+        return self.store.state
+
+    @property
+    def link(self) -> Link:
+        return self.store.link
+
+    @property
+    def frame(self) -> Frame | None:
+        """The screen that is seen, below whatever dialog is open."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Frame)), None)
+
+    def go(self, name: str) -> None:
+        """Show a screen of the first rank, leaving those above it."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        if not isinstance(self.screen, self.SCREENS[name]):  # type: ignore[arg-type]
+            self.switch_screen(name)
+
+    def tell_news(self, at_ms: int, pieces: list[Piece]) -> None:
+        """Show what was done, or happened, in the event line of all screens."""
+        self.last_news = (at_ms, pieces)
+        if self.frame is not None:
+            self.frame.show_news(at_ms, pieces)
+
+    def say(self, text: str, tone: str = "") -> None:
+        """Show a word of the terminal itself in the event line."""
+        self.tell_news(int(time.time() * 1000), [Piece(text, tone)])
+
+    def show_log(self, sources: Sequence[str]) -> None:
+        """Show what these bots or processes say, on the screen of logs."""
+        self.go("logs")
+        cast(LogsScreen, self.get_screen("logs")).only(tuple(sources))
+
+    def show_unsolved(self, bot: str) -> None:
+        """Show what waits for an answer of one bot."""
+        self.go("unsolved")
+        cast(UnsolvedScreen, self.get_screen("unsolved")).only(bot)
+
+    def set_slow(self, slow: bool) -> None:
+        """Send less from now on, or as usual."""
+        self.slow = slow
+        self.store.notify_s = SLOW_S if slow else NOTIFY_S
+        for pane in self.query(FeedLog):
+            pane.frames_per_s = self.frames_per_s
+        self.say(_("slow link: state once a second, logs twice") if slow else _("fast link"))
+
+    @property
+    def frames_per_s(self) -> int:
+        """How often log panes may paint."""
+        return SLOW_FRAMES if self.slow else FRAMES_PER_S
+
+    # Its life.
+
+    def on_mount(self) -> None:
+        self.theme = self.settings.terminal.theme or fitting_theme(os.environ)
+        if self.settings.terminal.slow:
+            self.set_slow(True)
+        self.set_keymap(self.settings.terminal.keys)
+        self.push_screen(WaitingScreen())
+        self.run_worker(self.store.run(), name="store", exit_on_error=True)
+
+    def _on_state(self, state: State) -> None:
+        if self.frame is not None:
+            self.frame.tell(state, self.link)
+
+    def _on_link(self, link: Link) -> None:
+        if link.status is LinkStatus.LOST and link.attempt == 1:
+            self.say(_("the platform is gone: {reason}; coming back as soon as it is there").format(reason=link.reason))
+        elif link.status is LinkStatus.RECONNECTED:
+            self.say(_("the platform is back, pid {pid}").format(pid=self.state.platform.get("pid")), "good")
+        if link.is_up:
+            self.run_worker(self._greet(), name="greet", exclusive=True, group="greet")
+        if self.frame is not None:
+            self.frame.tell(self.state, link)
+
+    async def _greet(self) -> None:
+        """Learn the commands and the last lines of a platform that we have just reached."""
+        client = self.store.client
+        if client is None:
+            return
+        try:
+            self.actions.declarations = await client.describe()
+            for event in await client.history(HISTORY):
+                self._take_old(event)
+        except SaloError:
+            return  # it went away again; the next link begins anew
+        if isinstance(self.screen_stack[1], WaitingScreen):
+            self.go(self.options.first_screen)
+        self._catch_up()
+
+    def _take_old(self, event: PlatformEvent) -> None:
+        pid, last = self._history_to
+        if pid != self.state.platform.get("pid") or event.seq > last:
+            self._take(event)
+
+    def _on_event(self, event: PlatformEvent) -> None:
+        self._take(event)
+        if self._catching_up is None:
+            self._catching_up = self.set_timer(CATCH_UP_S, self._catch_up)
+
+    def _take(self, event: PlatformEvent) -> None:
+        self._history_to = (int(self.state.platform.get("pid") or 0), event.seq)
+        line = line_of(event)
+        if line is not None:
+            self.feeds.append(line)
+
+    def _catch_up(self) -> None:
+        if self._catching_up is not None:
+            self._catching_up.stop()
+            self._catching_up = None
+        if self.frame is not None:
+            self.frame.catch_up()
+
+    # Keys.
+
+    def action_go(self, name: str) -> None:
+        self.go(name)
+
+    def action_back(self) -> None:
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_command(self) -> None:
+        self.colon.open()
+
+    def action_help(self) -> None:
+        if self.frame is not None:
+            self.push_screen(HelpScreen(self.frame))
+
+    def action_stay(self) -> None:
+        self.say(_("Ctrl-C stops nothing here; q leaves"))
+
+    def action_mouse(self) -> None:
+        """Give the mouse to the terminal, for selecting text, or take it back."""
+        self._mouse = not self._mouse
+        driver = self._driver
+        if driver is not None:
+            (driver._enable_mouse_support if self._mouse else driver._disable_mouse_support)()  # type: ignore[attr-defined]
+        self.say(_("the mouse is ours") if self._mouse else _("the mouse is your terminal's: select and copy"))
+
+    def action_leave(self) -> None:
+        self.run_worker(self.colon.leave(), name="leave", exclusive=True, group="leave")
+
+
+def fitting_theme(environ: Mapping[str, str]) -> str:
+    """Return the theme for a terminal of few colours, or of many."""
+    term = environ.get("TERM", "")
+    return "ansi-dark" if term.startswith(_POOR) and not environ.get("COLORTERM") else "textual-dark"

@@ -1,0 +1,130 @@
+"""The prompt of the frame: ``:`` runs a command, ``/`` looks for something; and the commands of the terminal itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from db.texts import N_, _
+from salo_tui.widgets.dialogs import ConfirmLine, LeaveDialog, TextDialog
+from salo_tui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from salo_tui.app import SaloApp
+
+GOES = {"bots": N_("bots"), "logs": N_("logs"), "unsolved": N_("unsolved"), "tickers": N_("tickers"),
+        "processes": N_("processes"), "dead": N_("dead letters"), "panes": N_("panes")}  # fmt: skip
+
+
+class Colon:
+    """Opens the prompt of whatever screen is seen, and does what was typed."""
+
+    def __init__(self, app: SaloApp) -> None:
+        self._app = app
+        self._search: Callable[[str], object] = lambda text: None
+
+    def open(self, text: str = "") -> None:
+        """Let a command be typed, with completion."""
+        frame = self._app.frame
+        if frame is not None:
+            prompt = frame.query_one(Prompt)
+            prompt.set_commands([*local_commands(), *self._app.actions.declarations], self._values())
+            prompt.open(":", text)
+
+    def search(self, search: Callable[[str], object]) -> None:
+        """Let words be typed that ``search`` looks for at each letter; an empty text ends it."""
+        frame = self._app.frame
+        if frame is not None:
+            self._search = search
+            frame.query_one(Prompt).open("/")
+
+    def look_for(self, text: str) -> None:
+        """Pass on what is typed after ``/``."""
+        self._search(text)
+
+    async def run(self, line: str) -> None:
+        """Do what was typed after ``:``."""
+        name, _space, rest = line.strip().partition(" ")
+        local = getattr(self, f"_do_{name}", None)
+        if local is not None and name in {item["name"] for item in local_commands()}:
+            await local(rest.strip())
+        elif name in GOES and not rest:
+            self._app.go(name)
+        elif line.strip():
+            await self._run_in_platform(line.strip())
+
+    async def leave(self) -> None:
+        """Ask what is to become of the platform, and leave, or stay."""
+        answer = "stop" if self._app.options.ephemeral else "leave"
+        if self._app.link.is_up and not self._app.read_only:
+            answer = await self._app.push_screen_wait(LeaveDialog(focus=answer))
+        if answer == "stop":
+            results = await self._app.actions.run("stop", sure=True)
+            if results and results[-1].exit_code:
+                return
+        if answer != "stay":
+            self._app.exit(answer)
+
+    async def _run_in_platform(self, line: str) -> None:
+        """Run a line; what it says is shown in the event line, or, when it is longer, in a window of its own."""
+        results = await self._app.actions.run(line)
+        if results and "\n" in results[-1].text.strip():
+            await self._app.push_screen_wait(TextDialog(f"salo {line}", results[-1].text))
+
+    def _values(self) -> Mapping[str, Sequence[str]]:
+        """Return what parameters may be, by their kind."""
+        state = self._app.state
+        return {
+            "bot": list(state.bots),
+            "base": sorted({bot.base for bot in state.bots.values()}),
+            "process": list(state.processes),
+            "ticker": sorted({ticker.name for ticker in state.tickers.values()}),
+            "theme": sorted(self._app.available_themes),
+            "on_off": ["on", "off"],
+        }
+
+    # The terminal's own commands.
+
+    async def _do_quit(self, _rest: str) -> None:
+        await self.leave()
+
+    async def _do_help(self, _rest: str) -> None:
+        self._app.action_help()
+
+    async def _do_theme(self, name: str) -> None:
+        if name in self._app.available_themes:
+            self._app.theme = name
+            text = _("theme {name}; to keep it: [terminal] theme in salo.toml")
+            self._app.say(text.format(name=name), "good")
+        else:
+            known = ", ".join(sorted(self._app.available_themes))
+            self._app.say(_("there is no theme {name}; there are: {known}").format(name=name, known=known), "bad")
+
+    async def _do_readonly(self, word: str) -> None:
+        wanted = word != "off"
+        question = _("Let this terminal change things?")
+        if not wanted and not await self._app.push_screen_wait(ConfirmLine(question, "")):
+            return
+        self._app.read_only = wanted
+        self._app.say(_("this terminal changes nothing") if wanted else _("this terminal may change things"))
+
+    async def _do_slow(self, word: str) -> None:
+        self._app.set_slow(word != "off")
+
+
+def local_commands() -> list[dict[str, Any]]:
+    """Return the terminal's own commands, in the form of ``describe``."""
+    return [
+        _local("quit", _("leaves the terminal, or stops the platform: it asks")),
+        _local("help", _("shows the keys of this screen")),
+        _local("theme", _("changes the colours"), "theme"),
+        _local("readonly", _("lets this terminal change nothing, or again"), "on_off"),
+        _local("slow", _("sends less, for a slow link"), "on_off"),
+    ]
+
+
+def _local(name: str, summary: str, kind: str = "") -> dict[str, Any]:
+    parameter = {"name": kind, "kind": kind, "aliases": [], "help": "", "type": "", "required": False, "default": None,
+                 "positional": True, "many": False, "rest": False, "flag": False, "secret": False}  # fmt: skip
+    return {"name": name, "aliases": [], "summary": summary, "help": "", "usage": f":{name} {kind}".strip(), "danger": 0,
+            "effect": "", "changing": False, "faces": ["terminal"], "parameters": [parameter] if kind else []}  # fmt: skip

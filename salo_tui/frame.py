@@ -1,0 +1,146 @@
+"""The frame that all screens share: where we are, the lamps, the last event, the keys; and how news reaches a screen."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from db.texts import _, ngettext
+from salo_tui.feeds import FeedLog
+from salo_tui.state import State
+from salo_tui.store import Link
+from salo_tui.widgets.keybar import KeyBar
+from salo_tui.widgets.lines import Bar
+from salo_tui.widgets.prompt import Prompt
+from salo_tui.widgets.table_lines import Piece
+from salo_tui.words import bots_in_all, health_look, link_look, number
+
+if TYPE_CHECKING:
+    from salo_tui.app import SaloApp
+
+NAME = "Salo-G2"
+
+
+class Frame(Screen[None]):
+    """A screen of the terminal. A subclass has a ``TITLE_TEXT``, a ``body`` and shows the ``state`` it is given."""
+
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (30, "-high")]
+    TITLE_TEXT: ClassVar[str] = ""  # N_() text
+    DEFAULT_CSS = """
+    Frame { layers: base; overflow: hidden; }
+    Frame > #crumbs { background: $panel; }
+    Frame > #lamps { color: $text-muted; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="crumbs")
+        yield from self.body()
+        yield Bar(id="lamps")
+        yield Bar(id="news")
+        yield Prompt(id="prompt")
+        yield KeyBar(id="keys")
+
+    # What a screen says of itself.
+
+    def body(self) -> ComposeResult:
+        """Yield what stands between the bars."""
+        raise NotImplementedError
+
+    def crumbs(self) -> list[str]:
+        """Return the way to here, below ``Salo-G2``."""
+        return [_(self.TITLE_TEXT)]
+
+    def note(self) -> str:
+        """Return what the crumbs line tells besides, such as how many rows there are."""
+        return ""
+
+    def show(self, state: State) -> None:
+        """Show the state as it is now. Called when it changed, and when the screen comes up."""
+
+    # What the app tells it.
+
+    @property
+    def salo(self) -> SaloApp:
+        return cast("SaloApp", self.app)
+
+    def tell(self, state: State, link: Link) -> None:
+        """Show the state here and in the bars."""
+        self.show(state)
+        self.show_bars(state, link)
+
+    def show_bars(self, state: State, link: Link) -> None:
+        way = [Piece(NAME, "title"), *(Piece(f" ▸ {step}") for step in self.crumbs())]
+        note = self.note()
+        self.query_one("#crumbs", Bar).set([*way, Piece(f"   {note}", "dim")] if note else way, _summary(state, link))
+        self.query_one("#lamps", Bar).set(_lamps(state, self.marked_count()))
+
+    def show_news(self, at_ms: int, pieces: list[Piece]) -> None:
+        """Show the last event in its line."""
+        stamp = time.strftime("%H:%M:%S ", time.localtime(at_ms / 1000))
+        self.query_one("#news", Bar).set([Piece(stamp, "dim"), *pieces])
+
+    def catch_up(self) -> None:
+        """Let the log panes take what came."""
+        for pane in self.query(FeedLog):
+            pane.catch_up()
+
+    def marked_count(self) -> int:
+        """Return how many rows are marked here."""
+        return 0
+
+    # Its life.
+
+    def on_mount(self) -> None:
+        self.bindings_updated_signal.subscribe(self, self._show_keys)
+
+    def on_screen_resume(self) -> None:
+        self.tell(self.salo.state, self.salo.link)
+        self.show_news(*self.salo.last_news)
+        self.catch_up()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_keys, self)
+
+    def _show_keys(self, _screen: Screen[object]) -> None:
+        if self.is_current:
+            self.query_one(KeyBar).show_keys(self)
+
+
+def _summary(state: State, link: Link) -> list[Piece]:
+    """Return the crumbs line's right side: the link where it is not well, the bots, what waits for a moderator."""
+    look = link_look(link)
+    pieces: list[Piece] = []
+    if look is not None:
+        attempt = " · " + _("attempt {n}").format(n=link.attempt) if link.attempt > 1 else ""
+        pieces.append(Piece(f"{look.text}{attempt}  ", look.tone))
+    phase = state.platform.get("state")
+    if look is None and phase not in ("running", None):
+        pieces.append(Piece(_("the platform stops") if phase == "stopping" else _("the platform starts"), "warn"))
+        pieces.append(Piece("  "))
+    for bot_look, count in bots_in_all(state):
+        pieces.append(Piece(f"{bot_look.sign} {count} {_(bot_look.word)}  ", bot_look.tone))
+    unsolved = sum(bot.unsolved or 0 for bot in state.bots.values())
+    pieces.append(Piece(_("unsolved {count}").format(count=unsolved), "accent" if unsolved else "dim"))
+    dead = int(state.platform.get("dead") or 0)
+    if dead:
+        text = ngettext("{count} dead letter", "{count} dead letters", dead).format(count=dead)
+        pieces.append(Piece(f"  {text}", "bad"))
+    return pieces
+
+
+def _lamps(state: State, marked: int) -> list[Piece]:
+    """Return the lamps, each with its sign, its word where it is not well, and how long it took to answer."""
+    pieces: list[Piece] = []
+    if marked:
+        pieces.append(Piece(_("marked {count}").format(count=marked) + " · ", "accent"))
+    for name, health in state.lamps.items():
+        look = health_look(health)
+        took = _(" {ms} ms").format(ms=number(health.ms)) if health.ms is not None else ""
+        text = f": {health.text}" if health.state != "ok" and health.text else ""
+        pieces += [Piece(f"{name} "), Piece(f"{look.text}{took}{text}", look.tone), Piece(" · ")]
+    place = state.platform.get("callback")
+    return [*pieces, Piece(f"callback {place}" if place else "")]

@@ -1,0 +1,1 @@
+"""The terminal's screens, one file each."""

@@ -1,0 +1,118 @@
+"""Panes: the marked bots side by side, each with its state and the tail of its log, live."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid
+
+from db.protocol import BotInfo
+from db.texts import N_, _, ngettext
+from salo_tui.feeds import FeedLog
+from salo_tui.frame import Frame
+from salo_tui.screens.bot import BotScreen
+from salo_tui.state import State
+from salo_tui.words import bot_look, number
+
+PANES_MAX = 20
+PANE_CELLS, PANE_LINES = 38, 6  # the least that is still of use
+
+
+class PanesScreen(Frame):
+    """A grid. The pane that is focused can fill it, and be opened."""
+
+    TITLE_TEXT = N_("Panes")
+    DEFAULT_CSS = """
+    PanesScreen Grid { height: 1fr; grid-gutter: 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,f6", "next(1)", N_("next"), id="panes.next"),
+        Binding("shift+tab", "next(-1)", N_("previous"), show=False, id="panes.previous"),
+        Binding("enter", "open", N_("open"), id="panes.open"),
+        Binding("Z", "zoom", N_("full screen"), id="panes.zoom"),
+        Binding("slash", "search", N_("find in all"), id="panes.search"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: tuple[str, ...] = ()
+
+    def body(self) -> ComposeResult:
+        yield Grid()
+
+    def note(self) -> str:
+        left = len(self._wanted()) - PANES_MAX
+        return (
+            ngettext("{n} bot more is not shown", "{n} bots more are not shown", left).format(n=left)
+            if left > 0
+            else ""
+        )
+
+    def _wanted(self) -> tuple[str, ...]:
+        bots = self.salo.state.bots
+        return tuple(name for name in self.salo.marked_bots if name in bots) or tuple(bots)
+
+    def show(self, state: State) -> None:
+        names = self._wanted()[:PANES_MAX]
+        if names != self._names:
+            self._names = names
+            self.run_worker(self._build(), exclusive=True, group="panes")
+        for pane in self.query(FeedLog):
+            bot = state.bots.get(pane.id or "")
+            if bot is not None:
+                _entitle(pane, bot)
+
+    async def _build(self) -> None:
+        """Make a pane for each bot anew."""
+        grid = self.query_one(Grid)
+        await grid.remove_children()
+        await grid.mount_all([FeedLog(sources=False, id=name) for name in self._names])
+        self._fit()
+        for pane in self.query(FeedLog):
+            _entitle(pane, self.salo.state.bots[pane.id or ""])
+            pane.draw_from(self.salo.feeds.of(pane.id or ""))
+        if self._names and not isinstance(self.focused, FeedLog):
+            self.query(FeedLog).first().focus()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Lay the panes out in as many columns as the width, and the height, asks for."""
+        columns = columns_for(len(self._names), self.size.width, self.size.height - 4)
+        self.query_one(Grid).styles.grid_size_columns = columns
+
+    def action_next(self, by: int) -> None:
+        self.focus_next(FeedLog) if by > 0 else self.focus_previous(FeedLog)
+
+    def action_open(self) -> None:
+        if self.focused is not None and self.focused.id:
+            self.app.push_screen(BotScreen(self.focused.id))
+
+    def action_zoom(self) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused)
+
+    def action_search(self) -> None:
+        self.salo.colon.search(lambda text: [pane.search(text) for pane in self.query(FeedLog)])
+
+
+def columns_for(count: int, width: int, height: int) -> int:
+    """Return in how many columns ``count`` panes are laid out: as few as leave each enough lines, or as fit."""
+    most = max(1, width // PANE_CELLS)
+    rows = max(1, height // PANE_LINES)
+    return max(1, min(most, math.ceil(count / rows)))
+
+
+def _entitle(pane: FeedLog, bot: BotInfo) -> None:
+    """Write a bot's state over its pane; only what changed is sent."""
+    title = _("{bot} {state} · {rate}/s · waiting {waiting} · unsolved {unsolved}").format(
+        bot=bot.name, state=bot_look(bot).text, rate=number(bot.rate), waiting=bot.waiting + bot.in_flight,
+        unsolved=number(bot.unsolved))  # fmt: skip
+    pane.set_title(title)

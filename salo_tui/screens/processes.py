@@ -1,0 +1,105 @@
+"""Processes: what the platform runs, how each is, and why it last ended."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from db.protocol import ProcessInfo
+from db.texts import N_, _
+from salo_tui.feeds import FeedLog
+from salo_tui.frame import Frame
+from salo_tui.state import State
+from salo_tui.widgets.rows import Row
+from salo_tui.widgets.span_table import SpanTable
+from salo_tui.widgets.table_lines import Column
+from salo_tui.words import NOTHING, duration, memory, process_look
+
+WORKER = "worker"
+
+
+def columns() -> tuple[Column, ...]:
+    """Return the columns, in the language in use."""
+    return (
+        Column(_("PROCESS"), 16),
+        Column(_("STATE"), 12),
+        Column(_("PID"), 8, "right"),
+        Column(_("UP"), 7, "right"),
+        Column(_("MEMORY"), 8, "right"),
+        Column(_("RESTARTS"), 8, "right"),
+        Column(_("LAST ENDED BY"), 10, fill=True),
+    )
+
+
+def row_of(process: ProcessInfo) -> Row:
+    """Return a process's row."""
+    return Row(
+        process.name,
+        (
+            process.name,
+            process_look(process).cell,
+            str(process.pid or NOTHING),
+            duration(process.uptime),
+            memory(process.memory),
+            str(process.restarts),
+            process.reason or "",
+        ),
+    )
+
+
+class ProcessesScreen(Frame):
+    """The list with the log of the process the cursor is on. Engine workers come and go; they cannot be restarted."""
+
+    TITLE_TEXT = N_("Processes")
+    DEFAULT_CSS = """
+    ProcessesScreen SpanTable { height: 1fr; }
+    ProcessesScreen #log { height: 9; }
+    ProcessesScreen.-high #log { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "restart", N_("restart"), id="processes.restart"),
+        Binding("l,enter", "log", N_("log"), id="processes.log"),
+        Binding("slash", "search", N_("find"), show=False, id="processes.search"),
+        Binding("tab,f6", "app.focus_next", N_("next pane"), show=False, id="processes.pane"),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield SpanTable(columns(), id="table")
+        yield FeedLog(sources=False, id="log")
+
+    def on_mount(self) -> None:
+        self.query_one("#table").focus()
+
+    def show(self, state: State) -> None:
+        self.query_one(SpanTable).set_rows(map(row_of, state.processes.values()))
+        self._show_log()
+
+    def on_span_table_highlighted(self) -> None:
+        self._show_log()
+
+    def on_span_table_selected(self) -> None:
+        self.action_log()
+
+    def _show_log(self) -> None:
+        name = self.query_one(SpanTable).cursor_id
+        process = self.salo.state.processes.get(name or "")
+        if process is not None:
+            source = "zygote" if process.kind == WORKER else process.name  # workers write to their zygote's
+            log = self.query_one(FeedLog)
+            log.set_title(_("{name} log").format(name=source))
+            log.draw_from(self.salo.feeds.of(source))
+
+    def action_restart(self) -> None:
+        name = self.query_one(SpanTable).cursor_id
+        if name:
+            self.run_worker(self.salo.actions.run(f"restart {name}"))
+
+    def action_log(self) -> None:
+        name = self.query_one(SpanTable).cursor_id
+        if name:
+            self.salo.show_log([name])
+
+    def action_search(self) -> None:
+        self.salo.colon.search(self.query_one(SpanTable).search)
