@@ -29,6 +29,7 @@ from server.dispatcher.handling import OnAsk, OnEvent, Shared
 from server.dispatcher.lane import Lane
 from server.dispatcher.leases import Leases
 from server.dispatcher.pool import Pool
+from server.dispatcher.recent import Figures, Recents
 from server.dispatcher.shares import Ring
 from server.dispatcher.wakes import Wakes
 
@@ -50,6 +51,7 @@ class LaneInfo:
     in_flight: int
     lane: LaneState
     counters: dict[str, int] = field(default_factory=dict)
+    recent: Figures = field(default_factory=Figures)
 
 
 async def _refuse_ask(bot: Bot, job: dict[str, Any], ask: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class Dispatcher:
             clock=RedisClock(),
             dice=dice or random.Random(),
             on_ask=on_ask,
-            on_event=on_event,
+            on_event=self._on_step,
         )
         self._bots: dict[str, tuple[Bot, BotConfig]] = {}
         self._version: object = None
@@ -91,6 +93,7 @@ class Dispatcher:
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._waiting_elsewhere: dict[str, int] = {}
         self._counters: dict[str, dict[str, int]] = {}  # of lanes that ended
+        self._recents = Recents()
         self._look = asyncio.Event()  # at the leases, before it is time
         self._bots_changed = asyncio.Event()
         self._bots_changed.set()
@@ -131,13 +134,19 @@ class Dispatcher:
 
     def _info(self, name: str, bot: Bot) -> LaneInfo:
         counters = dict(self._counters.get(name, {}))
+        recent = self._recents.figures(name)
         lane = self._lanes.get(name)
         if lane is None:
             state: LaneState = "elsewhere" if bot.enabled else "stopped"
-            return LaneInfo(self._waiting_elsewhere.get(name, 0), 0, state, counters)
+            return LaneInfo(self._waiting_elsewhere.get(name, 0), 0, state, counters, recent)
         for step, count in lane.counters.items():
             counters[step] = counters.get(step, 0) + count
-        return LaneInfo(lane.waiting, lane.in_flight, "running", counters)
+        return LaneInfo(lane.waiting, lane.in_flight, "running", counters, recent)
+
+    def _on_step(self, topic: str, told: dict[str, Any]) -> None:
+        """Let a step of a message count for its bot's figures, and pass it on."""
+        self._recents.note(told)
+        self._on_event(topic, told)
 
     # Which lanes there are.
 
@@ -222,6 +231,7 @@ class Dispatcher:
     async def _reload(self) -> None:
         self._version = await self._redis.command("GET", keys.BOTS_VERSION)
         self._bots = {bot.name: (bot, config) for bot, config in await self._load_bots()}
+        self._recents.keep(self._bots.keys())
         for name, lane in list(self._lanes.items()):
             bot, config = self._bots.get(name, (None, None))
             if bot is not None and config is not None and bot.enabled and _same_lane(bot, lane.bot):

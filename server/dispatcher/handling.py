@@ -26,6 +26,7 @@ from server.dispatcher.conversations import DELAY_MAX_MS, UNTRIED, Conversations
 from server.dispatcher.jobs import answer_job
 from server.dispatcher.pool import DeadlineMissed, WorkerDied, WorkerHandle
 from server.dispatcher.rows import ignored_row, journal_rows
+from server.dispatcher.telling import UNTOLD, told_end
 from server.dispatcher.verdicts import Verdict
 
 BLOCKED_MOST_MS = 1000  # before asking for a slot again: jobs give theirs back before it says
@@ -91,7 +92,7 @@ class Handling:
             return
         if tried.attempts >= self._settings.lanes.attempts:
             why = f"attempt {tried.attempts} was the last: {tried.reason or 'it ended with its host'}"
-            await self._bury(entry, tried.attempts, Verdict("fail", reason=why))
+            await self._bury(entry, tried.attempts, Verdict("fail", reason=why), {"attempt": tried.attempts, **UNTOLD})
             return
         given = await self._hand_out(entry, attempt)
         if given is None:
@@ -100,7 +101,7 @@ class Handling:
             event, verdict = await self._work(entry, attempt, given, worker)
         finally:
             worker.release()
-        await self._conclude(entry, attempt, event, verdict)
+        await self._conclude(entry, attempt, event, verdict, worker.pid)
 
     async def _hand_out(self, entry: Entry, attempt: int) -> Given | None:
         """Take a slot and count the attempt; ``None`` when there is nothing to do now."""
@@ -146,21 +147,22 @@ class Handling:
         except (WorkerDied, DeadlineMissed) as error:
             return event, Verdict("retry", reason=str(error))
 
-    async def _conclude(self, entry: Entry, attempt: int, event: dict[str, Any], verdict: Verdict) -> None:
+    async def _conclude(self, entry: Entry, attempt: int, event: dict[str, Any], verdict: Verdict, worker: int) -> None:
         """Settle an attempt's end: acknowledge, put back with a delay, or bury at the last attempt."""
+        told = {"attempt": attempt, "worker": worker, **told_end(event, verdict.raw)}
         if verdict.outcome in ("done", "ignored", "unsolved"):
             rows = journal_rows(self.bot, event, verdict.raw, self._clock.now_ms())
             await self._settle(inbox.close(self._claim, entry, attempt, rows, slots_used=verdict.slots_used))
             self._conversations.finish(entry)
-            self._note(verdict.outcome, entry, verdict.reason, attempt=attempt, raw=verdict.raw)
+            self._note(verdict.outcome, entry, verdict.reason, **told)
         elif verdict.outcome == "retry" and (verdict.outage or attempt < self._settings.lanes.attempts):
-            await self._retry(entry, attempt, verdict)
+            await self._retry(entry, attempt, verdict, told)
         else:
-            await self._bury(entry, attempt, verdict)
+            await self._bury(entry, attempt, verdict, told)
         if verdict.slots_used == 0:
             self.blocked_until_ms = 0  # its slot was given back
 
-    async def _retry(self, entry: Entry, attempt: int, verdict: Verdict) -> None:
+    async def _retry(self, entry: Entry, attempt: int, verdict: Verdict, told: dict[str, Any]) -> None:
         dice = self._shared.dice
         if verdict.outage:
             delay_s = backoff_s(attempt, dice, first_s=OUTAGE_FIRST_S, most_s=OUTAGE_MOST_S)
@@ -174,19 +176,19 @@ class Handling:
                 self._clock.seen(now_ms)
                 attempts = attempt - 1 if verdict.outage else attempt
                 self._conversations.delay(entry, Tried(attempts, due_ms, reason))
-                self._note("retry", entry, reason, attempt=attempt, delay_ms=delay_ms)
+                self._note("retry", entry, reason, delay_ms=delay_ms, **told)
             case Gone():
                 self._conversations.finish(entry)
             case _:
                 raise LaneLost
 
-    async def _bury(self, entry: Entry, attempt: int, verdict: Verdict) -> None:
+    async def _bury(self, entry: Entry, attempt: int, verdict: Verdict, told: dict[str, Any]) -> None:
         log.warning("event buried bot=%s event_id=%s attempt=%d reason=%s",
                     self.bot.name, entry.event_id, attempt, verdict.reason)  # fmt: skip
         call = inbox.bury(self._claim, entry, attempt, verdict.reason, verdict.trace, slots_used=verdict.slots_used)
         await self._settle(call)
         self._conversations.finish(entry)
-        self._note("buried", entry, verdict.reason, attempt=attempt)
+        self._note("buried", entry, verdict.reason, **told)
 
     async def _close_stale(self, entry: Entry, tried: Tried) -> bool:
         """Settle a message that nobody wants answered any more, unless something may have been sent for it."""
@@ -195,7 +197,7 @@ class Handling:
         if await self._settle(call) == "marked":
             return False
         self._conversations.finish(entry)
-        self._note("ignored", entry, "stale")
+        self._note("ignored", entry, "stale", **UNTOLD)
         self.counters["stale"] += 1
         return True
 
@@ -212,16 +214,15 @@ class Handling:
         """Settle an entry that was never handed out."""
         await self._settle(inbox.close(self._claim, entry, 0, self._ignored(entry, reason)))
         self._conversations.forget(entry)
-        self._note("ignored", entry, reason)
+        self._note("ignored", entry, reason, **UNTOLD)
         self.counters[reason] += 1
 
     def _ignored(self, entry: Entry, reason: str) -> list[dict[str, Any]]:
         return [ignored_row(self.bot, entry.event_id, entry.peer_id, reason, self._clock.now_ms())]
 
     def _note(self, step: str, entry: Entry, reason: str, **more: Any) -> None:
-        """Count a step and tell the subscribers."""
+        """Count a step and tell the subscribers. At its end ``more`` has what ``told_end`` says."""
         self.counters[step] += 1
-        now_ms = self._clock.now_ms()
         told = {
             "bot": self.bot.name,
             "entry": entry.entry,
@@ -229,7 +230,7 @@ class Handling:
             "peer_id": entry.peer_id,
             "step": step,
             "reason": reason,
-            "age_ms": now_ms - entry.accepted_ms,
+            "age_ms": self._clock.now_ms() - entry.accepted_ms,
             **more,
         }
         self._shared.on_event("event", told)

@@ -17,7 +17,7 @@ def journal_rows(bot: Bot, event: Mapping[str, Any], verdict: Mapping[str, Any],
     ``event`` is the envelope as accepted, ``verdict`` the worker's message. Only what was addressed to the bot and
     came from a person has history.
     """
-    message = _message(event)
+    message = message_of(event)
     peer_id = _whole(message.get("peer_id"))
     if verdict.get("verdict") == "ignored":
         return [ignored_row(bot, str(event.get("event_id", "")), peer_id, str(verdict.get("reason") or ""), now_ms)]
@@ -26,7 +26,7 @@ def journal_rows(bot: Bot, event: Mapping[str, Any], verdict: Mapping[str, Any],
     match, reply = verdict.get("match") or {}, verdict.get("reply") or {}
     if not message or from_id <= 0:
         return rows
-    said = _said(match, message)
+    phrase = said(match, message)
     rows.append(
         {
             "op": "history",
@@ -35,15 +35,15 @@ def journal_rows(bot: Bot, event: Mapping[str, Any], verdict: Mapping[str, Any],
             "peer_id": peer_id,
             "account_id": str(from_id),
             "network": NETWORK,
-            "rx": said,
-            "tx": _text(reply),
+            "rx": phrase,
+            "tx": reply_text(reply),
             "answer_id": match.get("answer_id"),
             "score": match.get("score"),
             "time": now_ms,
         }
     )
     if verdict.get("verdict") == "unsolved":
-        rows.append({"op": "unsolved", "rx": said, "bot_id": bot.bot_id, "time": now_ms})
+        rows.append({"op": "unsolved", "rx": phrase, "bot_id": bot.bot_id, "time": now_ms})
     return rows
 
 
@@ -66,19 +66,19 @@ def _person_rows(person: object, from_id: int, now_ms: int) -> list[Row]:
     return [{"op": "person", "account_id": str(from_id), "network": NETWORK, **names, "time": now_ms}]
 
 
-def _message(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def message_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message of a ``message_new``, else nothing: other events say no phrase."""
     body = event.get("object")
     message = body.get("message") if isinstance(body, Mapping) else None
     return message if isinstance(message, Mapping) and event.get("type") == "message_new" else {}
 
 
-def _said(match: Mapping[str, Any], message: Mapping[str, Any]) -> str:
+def said(match: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     """Return what was said to the bot: without the mention, where the engine took one away."""
     return str(match.get("rx") or message.get("text") or "")
 
 
-def _text(reply: Mapping[str, Any]) -> str:
+def reply_text(reply: Mapping[str, Any]) -> str:
     parts = reply.get("parts") or []
     return "\n".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
 
