@@ -28,7 +28,7 @@ class Actions:
 
     def __init__(self, app: SaloApp) -> None:
         self._app = app
-        self.declarations: list[Declaration] = []
+        self.declarations: Sequence[Declaration] = []
 
     def find(self, line: str) -> Declaration | None:
         """Return the command of a line: the longest name, or alias, that it begins with."""

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -33,6 +33,7 @@ from salo_tui.screens.unsolved import UnsolvedScreen
 from salo_tui.screens.waiting import WaitingScreen
 from salo_tui.state import State
 from salo_tui.store import NOTIFY_S, Link, LinkStatus, Store
+from salo_tui.taught import Taught
 from salo_tui.widgets.ring_log import FRAMES_PER_S
 from salo_tui.widgets.table_lines import Piece
 
@@ -44,9 +45,10 @@ _POOR = ("linux", "vt", "ansi", "xterm-16color", "dumb")
 
 @dataclass(frozen=True, slots=True)
 class TerminalOptions:
-    """How the terminal was started. ``owned_pid``: the platform that ends with us (``--ephemeral``)."""
+    """How the terminal was started. In a demo, leaving it ends the demo."""
 
     read_only: bool = False
+    demo: bool = False
     ephemeral: bool = False
     first_screen: str = "bots"
 
@@ -54,7 +56,7 @@ class TerminalOptions:
 class SaloApp(App[str]):
     """The operator's terminal. It ends with ``leave`` or ``stop``: what is to become of the platform."""
 
-    SCREENS: ClassVar[dict[str, Callable[[], Screen[None]]]] = {  # type: ignore[assignment]
+    SCREENS: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {
         "bots": BotsScreen,
         "logs": LogsScreen,
         "unsolved": UnsolvedScreen,
@@ -89,9 +91,10 @@ class SaloApp(App[str]):
         self.read_only = options.read_only
         self.feeds = Feeds()
         self.marked_bots: tuple[str, ...] = ()
-        self.last_news: tuple[int, list[Piece]] = (int(time.time() * 1000), [Piece(_("? help  : command"), "dim")])
+        self.last_news = (int(time.time() * 1000), first_news(options))
         self.store = Store(settings.state, self._on_state, self._on_link, self._on_event)
         self.actions = Actions(self)
+        self.taught = Taught()
         self.colon = Colon(self)
         self._catching_up: Timer | None = None
         self._history_to = (0, 0)  # pid and last number of what the feeds hold
@@ -207,6 +210,10 @@ class SaloApp(App[str]):
         line = line_of(event)
         if line is not None:
             self.feeds.append(line)
+        if event.topic == "event" and self.taught.is_used_by(event.data):
+            used = _("{bot} has just used the new answer: «{said}» → «{reply}»")
+            facts = {"bot": event.data.get("bot"), "said": event.data.get("text"), "reply": event.data.get("reply")}
+            self.tell_news(event.at_ms, [Piece(used.format(**facts), "good")])
 
     def _catch_up(self) -> None:
         if self._catching_up is not None:
@@ -220,7 +227,7 @@ class SaloApp(App[str]):
     def action_go(self, name: str) -> None:
         self.go(name)
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         if len(self.screen_stack) > 2:
             self.pop_screen()
 
@@ -244,6 +251,14 @@ class SaloApp(App[str]):
 
     def action_leave(self) -> None:
         self.run_worker(self.colon.leave(), name="leave", exclusive=True, group="leave")
+
+
+def first_news(options: TerminalOptions) -> list[Piece]:
+    """Return what the event line says at the start: in a demo, what there is to try."""
+    if options.demo:
+        text = _("demo: 4 shows what nobody could answer; ↵ answers, ^s saves: then see the bot use it")
+        return [Piece(text, "accent")]
+    return [Piece(_("? shows all keys, : takes any command"), "dim")]
 
 
 def fitting_theme(environ: Mapping[str, str]) -> str:

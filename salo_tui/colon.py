@@ -56,7 +56,7 @@ class Colon:
     async def leave(self) -> None:
         """Ask what is to become of the platform, and leave, or stay."""
         answer = "stop" if self._app.options.ephemeral else "leave"
-        if self._app.link.is_up and not self._app.read_only:
+        if self._app.link.is_up and not self._app.read_only and not self._app.options.demo:
             answer = await self._app.push_screen_wait(LeaveDialog(focus=answer))
         if answer == "stop":
             results = await self._app.actions.run("stop", sure=True)
@@ -124,7 +124,20 @@ def local_commands() -> list[dict[str, Any]]:
 
 
 def _local(name: str, summary: str, kind: str = "") -> dict[str, Any]:
-    parameter = {"name": kind, "kind": kind, "aliases": [], "help": "", "type": "", "required": False, "default": None,
-                 "positional": True, "many": False, "rest": False, "flag": False, "secret": False}  # fmt: skip
-    return {"name": name, "aliases": [], "summary": summary, "help": "", "usage": f":{name} {kind}".strip(), "danger": 0,
-            "effect": "", "changing": False, "faces": ["terminal"], "parameters": [parameter] if kind else []}  # fmt: skip
+    parameters = [{**_PARAMETER, "name": kind, "kind": kind}] if kind else []
+    return {**_COMMAND, "name": name, "summary": summary, "usage": f":{name} {kind}".strip(), "parameters": parameters}
+
+
+_COMMAND = {"aliases": [], "help": "", "danger": 0, "effect": "", "changing": False, "faces": ["terminal"]}
+_PARAMETER = {
+    "aliases": [],
+    "help": "",
+    "type": "",
+    "required": False,
+    "default": None,
+    "positional": True,
+    "many": False,
+    "rest": False,
+    "flag": False,
+    "secret": False,
+}

@@ -1,4 +1,4 @@
-"""The frame that all screens share: where we are, the lamps, the last event, the keys; and how news reaches a screen."""
+"""The frame of all screens: where we are, the lamps, the last event, the keys; and how news reaches a screen."""
 
 from __future__ import annotations
 

@@ -122,14 +122,16 @@ def _demo() -> click.Command:
     @click.command("demo", help=_("Plays the main job on a stage of its own: a VK on the desk, three bots, chatters."))
     @click.option("--headless", is_flag=True, help=_("draw nothing, print a summary at the end"))
     @click.option("--seconds", type=above_zero, metavar=_("NUMBER"), help=_("how long; without it, until Ctrl-C"))
-    @click.option("--rate", type=above_zero, metavar=_("NUMBER"), default=5.0, show_default=True,
-                  help=_("messages a second"))  # fmt: skip
+    @click.option("--rate", type=above_zero, metavar=_("NUMBER"), help=_("messages a second"))
     @click.option("--json", "as_json", is_flag=True, help=_("print the summary as one JSON object, in the last line"))
     @click.option("--seed", type=int, metavar="N", default=1, show_default=True, help=_("of the chatters' dice"))
-    def demo(**options: Any) -> int:
+    @click.option("--picture", metavar=_("FILE"), type=click.Path(path_type=Path),
+                  help=_("write a picture of the terminal into an .svg file, and show it to nobody"))  # fmt: skip
+    @click.pass_obj
+    def demo(door: Door, /, **options: Any) -> int:
         _log_warnings()
         module = _load("server.demo.run")
-        return int(module.run(module.DemoOptions(**options)))
+        return int(module.run(module.DemoOptions(**options), door.settings))
 
     return demo
 

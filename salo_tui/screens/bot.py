@@ -23,18 +23,12 @@ LABEL_CELLS = 12
 def facts_of(bot: BotInfo) -> list[list[Piece]]:
     """Return what is known of a bot, one fact a line."""
     look, health = bot_look(bot), bot.health
-    lane = {"running": _("on this host"), "elsewhere": _("on another host"), "stopped": _("stopped")}[bot.lane]
+    place = {"running": _("on this host"), "elsewhere": _("on another host"), "stopped": _("stopped")}[bot.lane]
+    lane = _("{place} · {waiting} waiting, {busy} in work").format(place=place, waiting=bot.waiting, busy=bot.in_flight)
     facts = [
         (_("state"), Piece(look.text, look.tone)),
         (_("title"), Piece(bot.title or NOTHING)),
-        (
-            _("lane"),
-            Piece(
-                _("{lane} · {waiting} waiting, {busy} in work").format(
-                    lane=lane, waiting=bot.waiting, busy=bot.in_flight
-                )
-            ),
-        ),  # fmt: skip
+        (_("lane"), Piece(lane)),
         (_("callback"), Piece(f"/callback/{bot.group_id}")),
         (_("base"), Piece(bot.base)),
         (_("messages"), Piece(_("{rate}/s, p95 {p95} ms").format(rate=number(bot.rate), p95=number(bot.p95_ms)))),

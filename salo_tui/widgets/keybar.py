@@ -12,9 +12,26 @@ from db.texts import _
 from salo_tui.widgets.lines import Bar
 from salo_tui.widgets.table_lines import Piece
 
-_NAMES = {"enter": "↵", "escape": "esc", "colon": ":", "question_mark": "?", "slash": "/", "space": "␣", "plus": "+",
-          "minus": "−", "pageup": "pgup", "pagedown": "pgdn", "left_square_bracket": "[",
-          "right_square_bracket": "]", "exclamation_mark": "!", "up": "↑", "down": "↓", "left": "←", "right": "→"}  # fmt: skip
+_NAMES = {
+    "enter": "↵",
+    "escape": "esc",
+    "colon": ":",
+    "question_mark": "?",
+    "slash": "/",
+    "ampersand": "&",
+    "space": "␣",
+    "plus": "+",
+    "minus": "-",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "exclamation_mark": "!",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
 
 
 class KeyBar(Bar):

@@ -45,8 +45,10 @@ def read_lines(path: Path = LINES) -> list[Line]:
 class Chatter:
     """Draws speeches from ``lines`` with its own dice."""
 
-    def __init__(self, lines: Sequence[Line], dice: random.Random) -> None:
+    def __init__(self, lines: Sequence[Line], dice: random.Random, unknown_max: int | None = None) -> None:
+        """With ``unknown_max`` people keep asking the same few things that nobody can answer."""
         self._by_kind = {kind: [line.text for line in lines if line.kind == kind] for kind in KINDS}
+        self._by_kind["unknown"] = self._by_kind["unknown"][:unknown_max]
         self._dice = dice
 
     def next(self) -> Speech:

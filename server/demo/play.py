@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from db import keys
@@ -23,29 +23,15 @@ SETTLE_S = 60.0  # for what is still under way when people fall silent
 _PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One line of the live view: who said what, to whom."""
-
-    at_ms: float
-    who: str
-    to: str
-    where: str
-    text: str
-    is_bot: bool
-
-
 class Play:
-    """One performance on a stage. ``on_heard`` is told each line as it falls."""
+    """One performance on a stage."""
 
-    def __init__(self, stage: Stage, chatter: Chatter, on_heard: Callable[[Heard], None] = lambda heard: None) -> None:
+    def __init__(self, stage: Stage, chatter: Chatter) -> None:
         self._stage = stage
         self._chatter = chatter
-        self._on_heard = on_heard
         self._said: list[Said] = []
         self._shown: list[Shown] = []
         self._last_sent = 0
-        self._roles = {role.group_id: role for role in ROLES}
 
     @property
     def said(self) -> int:
@@ -70,8 +56,6 @@ class Play:
                 kind = speech.kind if event["group_id"] == speech.role.group_id else "aside"
                 place = (event["group_id"], event["peer_id"], event["conversation_message_id"])
                 self._said.append(Said(event["event_id"], *place, kind, at_ms))
-            where = speech.room.title if speech.room else ""
-            self._on_heard(Heard(at_ms, speech.human.first_name, speech.role.title, where, speech.text, False))
 
     def _order(self, speech: Speech) -> dict[str, Any]:
         peer = self._stage.chats[speech.room.title] if speech.room else "private"
@@ -92,9 +76,6 @@ class Play:
         for entry in page["sent"]:
             self._last_sent = entry["n"]
             self._shown.append(Shown(entry["group_id"], entry["peer_id"], entry["random_id"], entry["at_ms"]))
-            role = self._roles[entry["group_id"]]
-            where = "chat" if entry["chat_id"] else ""
-            self._on_heard(Heard(entry["at_ms"], role.title, str(entry["peer_id"]), where, entry["text"], True))
 
     async def summary(self) -> Summary:
         """Wait until everything is settled and written to the bases, then return what it came to."""

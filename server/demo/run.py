@@ -1,4 +1,4 @@
-"""``salo demo``: the main job on a stage of its own, watched live or judged headless."""
+"""``salo demo``: the main job on a stage of its own, shown in the operator's terminal or judged headless."""
 
 from __future__ import annotations
 
@@ -10,58 +10,109 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from db.codec import dumps
 from db.errors import EXIT_FAILED, EXIT_OK
+from db.settings import Settings
 from db.texts import _
 from server.demo.chatter import Chatter, read_lines
 from server.demo.play import Play
 from server.demo.score import Summary
-from server.demo.stage import set_stage
-from server.demo.watch import Watch
+from server.demo.stage import Stage, set_stage
+
+RATE, RATE_SHOWN = 5.0, 2.5  # messages a second: headless, and where people want to read them
+UNKNOWN_SHOWN = 4  # so many phrases without an answer come again and again: a new answer is soon used
+PICTURE_S = 20.0  # of talk before the picture is taken
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What ``salo demo`` was asked for. ``seconds`` None = until Ctrl-C; ``rate`` in messages a second."""
+    """What ``salo demo`` was asked for.
+
+    ``seconds`` None = until the terminal is left, or Ctrl-C; ``rate`` in messages a second, None = what suits.
+    ``picture`` is a file for a picture of the terminal, which is then shown to nobody.
+    """
 
     headless: bool = False
     seconds: float | None = None
-    rate: float = 5.0
+    rate: float | None = None
     as_json: bool = False
     seed: int = 1
+    picture: Path | None = None
+
+    @property
+    def shows_terminal(self) -> bool:
+        return self.picture is not None or (not self.headless and sys.stdin.isatty() and sys.stdout.isatty())
 
 
-def run(options: DemoOptions) -> int:
-    """Play the demo; return 0 only when something was answered and nothing lost, doubled or out of order."""
-    return asyncio.run(_run(options))
+def run(options: DemoOptions, settings: Settings) -> int:
+    """Play the demo; return 0 only when something was answered and nothing lost, doubled or out of order.
+
+    Of ``settings`` only language and terminal are taken: the stage has its own.
+    """
+    return asyncio.run(_run(options, settings))
 
 
-async def _run(options: DemoOptions) -> int:
+async def _run(options: DemoOptions, settings: Settings) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     console = Console(stderr=options.headless)
     console.print(_("setting the stage: a VK of our own, Redis, MariaDB, three bots…"), highlight=False)
-    async with set_stage() as stage:
-        chatter = Chatter(read_lines(), random.Random(options.seed))
-        if options.headless or not sys.stdout.isatty():
-            summary = await _perform(Play(stage, chatter), options, stopped)
-        else:
-            watch = Watch(console)
-            with watch.live:
-                summary = await _perform(Play(stage, chatter, watch.hear), options, stopped)
+    async with set_stage(_tables(settings)) as stage:
+        shown = options.shows_terminal
+        chatter = Chatter(read_lines(), random.Random(options.seed), UNKNOWN_SHOWN if shown else None)
+        terminal = await _open_terminal(stage, options) if shown else None
+        watching = asyncio.ensure_future(_until_left(terminal, stopped))
+        summary = await _perform(Play(stage, chatter), options, stopped)
+        await _close(terminal)
+        watching.cancel()
     _tell(console, summary, options)
     return EXIT_OK if summary.is_clean else EXIT_FAILED
+
+
+def _tables(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return what the stage's settings take from the operator's."""
+    return {
+        "platform": {"language": settings.platform.language},
+        "terminal": {"theme": settings.terminal.theme},
+    }
+
+
+async def _open_terminal(stage: Stage, options: DemoOptions) -> asyncio.subprocess.Process:
+    """Open the operator's terminal on the stage, as a program of its own: it is a client like any other."""
+    words = ["attach", "--demo"]
+    if options.picture is not None:
+        words += ["--picture", str(options.picture.absolute()), "--after", str(options.seconds or PICTURE_S)]
+    argv = [sys.executable, "-I", "-m", "server.cli", "--config", str(stage.settings.source), *words]
+    return await asyncio.create_subprocess_exec(*argv)
+
+
+async def _until_left(terminal: asyncio.subprocess.Process | None, stopped: asyncio.Event) -> None:
+    """Stop the talk when the terminal is left."""
+    if terminal is not None:
+        await terminal.wait()
+        stopped.set()
+
+
+async def _close(terminal: asyncio.subprocess.Process | None) -> None:
+    """End a terminal that is still open: the time that was asked for is over."""
+    if terminal is not None and terminal.returncode is None:
+        terminal.terminate()
+        await terminal.wait()
 
 
 async def _perform(play: Play, options: DemoOptions, stopped: asyncio.Event) -> Summary:
     """Let people talk for as long as was asked, then wait for the last reply and judge."""
     following = asyncio.ensure_future(play.follow())
+    rate = options.rate or (RATE_SHOWN if options.shows_terminal else RATE)
+    seconds = None if options.picture is not None else options.seconds
     try:
-        await play.talk(options.rate, _enough(options.seconds, stopped))
+        await play.talk(rate, _enough(seconds, stopped))
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):
