@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
@@ -120,24 +121,14 @@ def cells_of(pieces: LineOf) -> int:
 
 def changed(before: LineOf, now: LineOf) -> tuple[int, int] | None:
     """Return from which cell up to which two lines differ; None if they do not."""
-    if before == now:
-        return None
-    old, new = _signs(before), _signs(now)
-    first = next((at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), None)
-    if first is None:
-        first = min(len(old), len(new))
-    last = max(len(old), len(new))
-    if len(old) == len(new):
-        last = next(at for at in range(last, first, -1) if old[at - 1] != new[at - 1])
-    return _cell(new, first), max(_cell(new, last), _cell(old, last))
+    pairs = zip_longest(_cells(before), _cells(now))
+    differing = [at for at, (old, new) in enumerate(pairs) if old != new]
+    return (differing[0], differing[-1] + 1) if differing else None
 
 
-def _signs(line: LineOf) -> list[Piece]:
-    return [Piece(sign, tone) for text, tone in line for sign in text]
-
-
-def _cell(signs: list[Piece], index: int) -> int:
-    return cell_len("".join(sign.text for sign in signs[:index]))
+def _cells(line: LineOf) -> list[Piece]:
+    """Return what stands in each cell; the second cell of a wide sign repeats it."""
+    return [Piece(sign, tone) for text, tone in line for sign in text for _cell in range(get_character_cell_size(sign))]
 
 
 def _printable(line: Sequence[Piece | str]) -> LineOf:
