@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 LINE_MAX = 1 << 20  # bytes of one request or answer
 PAGE_MAX = 200  # rows of one page
+LET_GO = b"!"  # down the pipe that ties a platform to its terminal: live on without me
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
 COMMAND_REFUSED = -32000  # data: {"exit_code": n}
@@ -117,11 +118,11 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class PlatformEvent:
-    """One numbered delta of a subscription. ``topic`` is ``process``, ``bot``, ``ticker``, ``event``, ``log`` or
-    ``dropped``.
+    """One numbered delta of a subscription. ``topic`` is ``process``, ``bot``, ``ticker``, ``platform``, ``event``,
+    ``log`` or ``dropped``.
 
     ``log`` is ``{name, level, line}``, ``event`` a step of one message: ``{bot, entry, peer_id, step, reason, age_ms}``
-    and, at its end, ``text`` and ``reply``.
+    and, at its end, ``text`` and ``reply``; ``platform`` its ``state`` and who stopped it: ``{state, stopped_by}``.
     """
 
     seq: int

@@ -29,6 +29,11 @@ class StateDir:
         return self.root / "logs"
 
     @property
+    def platform_output(self) -> Path:
+        """What a platform says that a terminal started."""
+        return self.logs / "platform.out"
+
+    @property
     def key(self) -> Path:
         return self.root / "key"
 

@@ -91,6 +91,8 @@ def _changed(state: State, event: PlatformEvent) -> State:
             if bot is None:  # a new one, of which nothing else is known yet
                 return replace(state, is_stale=True)
             return replace(state, bots={**state.bots, bot.name: replace(bot, lane=event.data.get("lane", bot.lane))})
+        case "platform":
+            return replace(state, platform={**state.platform, **event.data})
     return state
 
 
