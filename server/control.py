@@ -1,8 +1,8 @@
 """The control socket: the one door where orders come in and news goes out. The platform never waits for a client.
 
 JSON-RPC 2.0 over a unix socket (0600, and SO_PEERCRED: the same user or root), one object per line, 1 MiB each way.
-``describe``, ``command`` and ``snapshot`` answer; ``subscribe`` answers with a snapshot and the number of the last
-event before it, then sends each later event, numbered, as a notification ``event``.
+``describe``, ``command``, ``snapshot`` and ``history`` answer; ``subscribe`` answers with a snapshot and the number of
+the last event before it, then sends each later event, numbered, as a notification ``event``.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ import pwd
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from db import codec
 from db.errors import BadJson
-from db.protocol import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, LINE_MAX, PARSE_ERROR
+from db.protocol import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, LINE_MAX, PARSE_ERROR, PlatformEvent
 from db.settings import Settings
 from db.state import reachable
 from server.commands.context import PlatformView, Resources
 from server.commands.run import load_bodies
-from server.control_feed import Feed
+from server.control_feed import Dropped, Feed, FeedLine
 from server.control_methods import Methods, Request, RpcError, parse_request
+from server.control_pace import Pace
+from server.feed_history import FeedHistory
 
 CLIENTS_MAX = 64
 COMMANDS_AT_ONCE = 8
@@ -50,12 +52,24 @@ class ControlServer:
         self._methods: Methods | None = None
         self._clients: set[asyncio.Task[None]] = set()
         self._feeds: set[Feed] = set()
+        self._pace = Pace(self._send)
+        self._history = FeedHistory()
         self._seq = 0
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event."""
+        return self._seq
+
+    @property
+    def has_subscribers(self) -> bool:
+        """Whether anybody watches."""
+        return bool(self._feeds)
 
     async def start(self) -> None:
         """Listen. The caller holds the state directory's lock, so a socket that is there already is a dead one's."""
         load_bodies()  # now, and not in the middle of somebody's first command
-        self._methods = Methods(self._resources, self._view, self._executor)
+        self._methods = Methods(self._resources, self._view, self._executor, self._history)
         door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
             self._path.unlink(missing_ok=True)
@@ -68,6 +82,7 @@ class ControlServer:
 
     async def stop(self) -> None:
         """Say goodbye to all clients and take the socket away."""
+        self._pace.close()
         if self._server is None:
             return
         self._server.close()
@@ -86,18 +101,30 @@ class ControlServer:
         finally:
             await self.stop()
 
-    def publish(self, topic: str, data: Mapping[str, Any]) -> None:
-        """Number one event and give it to those who want it. Never waits."""
+    def publish(self, topic: str, data: dict[str, Any]) -> None:
+        """Tell one event to those who want it, a state no more than four times a second. Never waits.
+
+        ``data`` must not be changed later: it is kept for ``history``.
+        """
+        if self._pace.slows(topic):
+            self._pace.put(topic, data)
+        else:
+            self._send(topic, data)
+
+    def _send(self, topic: str, data: dict[str, Any]) -> None:
+        """Number one event, keep it, and put it into the feeds."""
         self._seq += 1
+        event = PlatformEvent(self._seq, topic, int(time.time() * 1000), data)
+        self._history.keep(event)
         wanted = [feed for feed in self._feeds if feed.wants(topic)]
         if wanted:
             try:
-                line = _event(self._seq, topic, data)
+                item = FeedLine(event.seq, _line(event))
             except TypeError as error:  # no client is worth the platform's life
                 log.warning("event not told topic=%s error=%s", topic, error)
                 return
             for feed in wanted:
-                feed.put(self._seq, line)
+                feed.put(item)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -205,7 +232,7 @@ class _Client:
             while True:
                 dropped, lines = await feed.take()
                 if dropped.count:
-                    lines.insert(0, _event(dropped.last_seq, "dropped", {"count": dropped.count}))
+                    lines.insert(0, _line(_dropped(dropped)))
                 await self._write(b"".join(lines))
         except (ConnectionError, TimeoutError):
             self._writer.transport.abort()  # ends the reading side too
@@ -246,8 +273,12 @@ def _who(writer: asyncio.StreamWriter) -> str:
     return f"local:{uid}"
 
 
-def _event(seq: int, topic: str, data: Mapping[str, Any]) -> bytes:
-    params = {"seq": seq, "topic": topic, "at_ms": int(time.time() * 1000), "data": data}
+def _dropped(dropped: Dropped) -> PlatformEvent:
+    return PlatformEvent(dropped.last_seq, "dropped", int(time.time() * 1000), {"count": dropped.count})
+
+
+def _line(event: PlatformEvent) -> bytes:
+    params = {"seq": event.seq, "topic": event.topic, "at_ms": event.at_ms, "data": event.data}
     return codec.dumps({"jsonrpc": "2.0", "method": "event", "params": params}) + b"\n"
 
 

@@ -18,16 +18,17 @@ from db.protocol import (
     METHOD_NOT_FOUND,
     CommandResult,
 )
-from db.texts import LANGUAGES, use_language
+from db.texts import LANGUAGES, _, use_language
 from engine.commands.bind import bind_mapping
-from engine.commands.declare import Face
+from engine.commands.declare import Declaration, Face
 from engine.commands.describe import describe
-from engine.commands.errors import BadCommand
+from engine.commands.errors import BadCommand, NotAllowed
 from engine.commands.registry import registry
 from engine.commands.roles import Role, checked_role
 from server.commands.context import Actor, PlatformContext, PlatformView, Resources
 from server.commands.loopview import LoopView
 from server.commands.run import run_command
+from server.feed_history import ANSWER_EVENTS_MAX, FeedHistory
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +66,9 @@ def parse_request(raw: Any) -> Request:
 class Methods:
     """Answers requests. Lives in the platform's loop; commands run in ``executor``, since they block."""
 
-    def __init__(self, resources: Resources, view: PlatformView, executor: Executor) -> None:
+    def __init__(self, resources: Resources, view: PlatformView, executor: Executor, history: FeedHistory) -> None:
         self._resources = resources
+        self._history = history
         self._view = view
         self._executor = executor
         self._loop_view = LoopView(view, asyncio.get_running_loop())
@@ -80,7 +82,16 @@ class Methods:
                 return self._view.snapshot().as_json()
             case "command":
                 return await self._command(request.params, who)
-        raise RpcError(METHOD_NOT_FOUND, f"no method {request.method[:40]!r}; describe, command, subscribe, snapshot")
+            case "history":
+                return self._last(request.params)
+        known = "describe, command, subscribe, snapshot, history"
+        raise RpcError(METHOD_NOT_FOUND, f"no method {request.method[:40]!r}; {known}")
+
+    def _last(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        count = params.get("count", ANSWER_EVENTS_MAX)
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= ANSWER_EVENTS_MAX:
+            raise RpcError(INVALID_PARAMS, f"count must be a number from 0 to {ANSWER_EVENTS_MAX}")
+        return {"events": self._history.last(count)}
 
     def _describe(self, params: Mapping[str, Any]) -> dict[str, Any]:
         with use_language(self._language(params)):
@@ -106,14 +117,17 @@ class Methods:
     def _run_as(self, params: Mapping[str, Any], actor: Actor) -> CommandResult:
         context = PlatformContext(self._resources, actor, self._loop_view)
         line, name, args = params.get("line"), params.get("name"), params.get("args", {})
+        is_read_only = bool(params.get("read_only"))
         if isinstance(line, str):
             found = registry().find(line)
+            _check_reading(found.declaration, is_read_only)
             return run_command(context, found.declaration, found.arguments())
         if not isinstance(name, str) or not isinstance(args, dict):
             raise RpcError(INVALID_PARAMS, 'command takes {"line": …} or {"name": …, "args": {…}}')
         declaration = registry().get(name)
         if declaration is None:
             raise BadCommand(registry().unknown(name))
+        _check_reading(declaration, is_read_only)
         return run_command(context, declaration, bind_mapping(declaration, args))
 
     def _actor(self, params: Mapping[str, Any], who: str) -> Actor:
@@ -125,3 +139,10 @@ class Methods:
     def _language(self, params: Mapping[str, Any]) -> str:
         language = params.get("language")
         return language if language in LANGUAGES else self._resources.settings.platform.language
+
+
+def _check_reading(declaration: Declaration, is_read_only: bool) -> None:
+    """Refuse what would change something to whoever is there to look only."""
+    if is_read_only and declaration.changing:
+        text = _("/{command} changes something, and this terminal is for reading only")
+        raise NotAllowed(text.format(command=declaration.name))

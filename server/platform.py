@@ -13,40 +13,42 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
-
-import psutil
 
 from db.bot_config import BotConfig
 from db.bots import Bot
 from db.errors import EXIT_OK, NotFound
 from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
-from db.protocol import BotInfo, PlatformSnapshot, ProcessInfo
+from db.protocol import Health, PlatformSnapshot, ProcessInfo
 from db.settings import Settings
 from db.texts import _
 from db.version import VERSION
 from server.asking import answerer
+from server.board import Board
 from server.callback.listener import open_listener
 from server.children import ZYGOTE, callback_place, callback_specs, journal_spec, zygote_spec
 from server.childspec import ChildSpec
 from server.commands.context import Resources
 from server.control import ControlServer
-from server.dispatcher.dispatcher import Dispatcher, LaneInfo
+from server.dispatcher.dispatcher import Dispatcher
 from server.dispatcher.pool import Pool
 from server.dispatcher.sources import CommandSource, WorkerSource, ZygoteSource
+from server.gauges import Gauges
 from server.host import host_id
+from server.log_levels import Levels
 from server.notify import notify
 from server.orphans import become_subreaper, kill_adopted, reap_adopted
+from server.platform_log import FORMAT, PlatformLog
 from server.process import Child, child_environment
+from server.snapshots import bot_info, steady, steady_uptime, worker_infos
 from server.storage.check import check_external
 from server.storage.embedded_mariadb import mariadb_spec
 from server.storage.embedded_redis import redis_spec
 from server.storage.lock import LEAVING, PLATFORM, StateLock
 from server.supervisor import Supervisor
+from server.tie import stop_with_terminal
 
 LOCK_WAIT_S = 10.0  # for a command of the shell, or a platform on its way out, to let go of the storage
 READY_WITHIN_S = 60.0
@@ -56,18 +58,21 @@ ASKS_AT_ONCE = 4
 log = logging.getLogger("salo")
 
 
-def run(settings: Settings) -> int:
-    """Run the platform until SIGTERM, SIGINT or ``salo stop``; return the exit code. Raises ``SaloError``."""
-    logging.basicConfig(
-        level=settings.platform.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+def run(settings: Settings, *, detached: bool = False, tied_to: int | None = None) -> int:
+    """Run the platform until SIGTERM, SIGINT or ``salo stop``; return the exit code. Raises ``SaloError``.
+
+    ``detached``: nobody reads our stderr, and our own log file is enough. ``tied_to`` is a pipe: ``server.tie``.
+    """
+    stderr = [] if detached else [logging.StreamHandler()]
+    logging.basicConfig(level=settings.platform.log_level.upper(), format=FORMAT, handlers=stderr)
     settings.state.prepare()
     for warning in check_external(settings):
         log.warning(warning)
     lock = StateLock.acquire(settings.state, PLATFORM, LOCK_WAIT_S)
     become_subreaper()
     try:
-        asyncio.run(Platform(settings, lock).live())
+        with PlatformLog(settings) as own_log:
+            asyncio.run(Platform(settings, lock, own_log).live(tied_to))
     finally:
         lock.close()
     return EXIT_OK
@@ -76,19 +81,23 @@ def run(settings: Settings) -> int:
 class Platform:
     """One running platform. It is also what commands see of it (``server.commands.context.PlatformView``)."""
 
-    def __init__(self, settings: Settings, lock: StateLock) -> None:
+    def __init__(self, settings: Settings, lock: StateLock, own_log: PlatformLog) -> None:
         self._settings = settings
         self._lock = lock
         self._started_s = time.monotonic()
         self._stopping = asyncio.Event()
         self._storage_up = asyncio.Event()
-        self._phase = "starting"
+        self._phase, self._stopped_by = "starting", ""
         self._resources = Resources(settings)
         self._executor = ThreadPoolExecutor(ASKS_AT_ONCE, thread_name_prefix="ask")
         self._zygote = ZygoteSource()
         self._supervisor = Supervisor(settings, self._on_process, self._on_line, on_started=self._on_started)
         self._pool = Pool(self._worker_source(), settings.engine.workers, settings.engine.jobs_per_worker)
         self._control = ControlServer(settings, self, self._resources)
+        self._own_log, self._levels = own_log, Levels()
+        self.board = Board(self._control.publish)
+        self._gauges = Gauges(settings, lambda: self._bots.values(), lambda: self._control.has_subscribers)
+        self._counting: asyncio.Task[None] | None = None
         self._dispatcher: Dispatcher | None = None
         self._listener: socket.socket | None = None
         self._bots: dict[str, Bot] = {}
@@ -97,16 +106,25 @@ class Platform:
 
     def snapshot(self) -> PlatformSnapshot:
         """Return how everything is, at once."""
+        self._gauges.asked()
         lanes = self._dispatcher.lanes() if self._dispatcher else {}
-        bots = [_bot_info(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
-        return PlatformSnapshot(self._facts(), bots, [*self._supervisor.processes(), *_workers(self._pool.pids)])
+        known = [(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
+        bots = [bot_info(bot, lane, self.board.bot_health(bot.name), self._gauges.unsolved(bot)) for bot, lane in known]
+        processes = [*map(steady, self._supervisor.processes()), *worker_infos(self._pool.pids)]
+        lamps = self.board.lamps(processes)
+        return PlatformSnapshot(self._facts(lamps), bots, processes, self.board.tickers(), self._control.seq)
+
+    async def measure(self) -> None:
+        """Return when what the storage counts for the snapshot is fresh, or after a second."""
+        await self._gauges.fresh()
 
     async def wait_storage(self) -> None:
         """Return when Redis and MariaDB are up and the schema of the bases is."""
         await self._storage_up.wait()
 
-    def request_stop(self) -> None:
-        """Begin to stop, and return before it is done."""
+    def request_stop(self, by: str) -> None:
+        """Begin to stop, and return before it is done. ``by`` is told to all terminals."""
+        self._stopped_by = self._stopped_by or by
         self._stopping.set()
 
     async def restart(self, name: str) -> None:
@@ -117,26 +135,32 @@ class Platform:
             known = ", ".join(info.name for info in self._supervisor.processes())
             raise NotFound(_("there is no process {name}; there are: {known}").format(name=name, known=known)) from None
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self, lamps: dict[str, Health]) -> dict[str, Any]:
         storage = self._settings.storage
         return {
             "state": self._phase,
+            **({"stopped_by": self._stopped_by} if self._stopped_by else {}),
             "pid": os.getpid(),
             "version": VERSION,
-            "uptime": round(time.monotonic() - self._started_s, 1),
+            "uptime": steady_uptime(time.monotonic() - self._started_s),
             "home": str(self._settings.home),
+            "host": socket.gethostname(),
             "callback": callback_place(self._settings),
             "redis": "embedded" if is_redis_embedded(self._settings) else storage.redis.split("@")[-1],
             "mariadb": "embedded" if is_maria_embedded(self._settings) else storage.mariadb.split("@")[-1],
+            "dead": self._gauges.dead,
+            "lamps": lamps,
         }
 
     # Its life.
 
-    async def live(self) -> None:
+    async def live(self, tied_to: int | None = None) -> None:
         """Come up, serve until told to stop, go down. Raises ``SaloError`` when a part cannot come up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.request_stop)
+            loop.add_signal_handler(number, self.request_stop, number.name)
+        if tied_to is not None:
+            stop_with_terminal(tied_to, self.request_stop)
         loop.add_signal_handler(signal.SIGCHLD, reap_adopted)
         stopping = asyncio.ensure_future(self._stopping.wait())
         starting = asyncio.ensure_future(self._come_up())
@@ -154,6 +178,7 @@ class Platform:
         """Open the doors as soon as Redis can keep what comes in; everything else comes up meanwhile."""
         self._listener = open_listener(self._settings)  # ours to the end: a server that is started again gets it too
         await self._control.start()
+        self._own_log.tell(self._on_line)
         if is_redis_embedded(self._settings):
             await self._have(redis_spec(self._settings, self._lock))
         callbacks = callback_specs(self._settings, self._listener.fileno())
@@ -167,7 +192,7 @@ class Platform:
         await self._start_lanes()
         for spec in callbacks:
             await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
-        self._phase = "running"
+        self._enter("running")
         notify("READY=1")
         log.info("platform ready pid=%d home=%s", os.getpid(), self._settings.home)
 
@@ -191,33 +216,42 @@ class Platform:
         )
         await dispatcher.start()
         self._dispatcher = dispatcher
+        self._counting = asyncio.create_task(self._gauges.run())
 
     async def _go_down(self) -> None:
         """Take no more events, finish what is begun, write it down, and only then stop the storage."""
-        self._phase = "stopping"
+        self._enter("stopping")
         self._lock.mark(LEAVING)
         notify("STOPPING=1")
-        log.info("platform stops pid=%d", os.getpid())
+        log.info("platform stops pid=%d by=%s", os.getpid(), self._stopped_by or "itself")
         callbacks = [info.name for info in self._supervisor.processes() if info.kind == "callback"]
         await asyncio.gather(*(self._supervisor.stop(name) for name in callbacks))
+        if self._counting is not None:
+            self._counting.cancel()
+            await asyncio.gather(self._counting, return_exceptions=True)
         if self._dispatcher is not None:
             await self._dispatcher.drain(DRAIN_S)
         await self._pool.stop()
         await self._supervisor.stop_all()
         kill_adopted()
+        self._own_log.tell(None)
         await self._control.stop()
         if self._listener is not None:
             self._listener.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._resources.close()
 
+    def _enter(self, phase: str) -> None:
+        self._phase = phase
+        self._control.publish("platform", {"state": phase, "stopped_by": self._stopped_by})
+
     # What it is told by its parts.
 
     def _on_process(self, info: ProcessInfo) -> None:
-        self._control.publish("process", asdict(info))
+        self._control.publish("process", asdict(steady(info)))
 
     def _on_line(self, name: str, line: str) -> None:
-        self._control.publish("log", {"name": name, "line": line})
+        self._control.publish("log", self._levels.told(name, line))
 
     def _on_started(self, name: str, child: Child) -> None:
         if name == ZYGOTE and child.control is not None:
@@ -234,28 +268,3 @@ class Platform:
         if not command:
             return self._zygote
         return CommandSource(command, child_environment(self._settings), self._on_line)
-
-
-def _bot_info(bot: Bot, lane: LaneInfo) -> BotInfo:
-    return BotInfo(
-        name=bot.name,
-        bot_id=bot.bot_id,
-        group_id=bot.group_id,
-        base=bot.base,
-        enabled=bot.enabled,
-        lane=lane.lane,
-        waiting=lane.waiting,
-        in_flight=lane.in_flight,
-        counters=lane.counters,
-    )
-
-
-def _workers(pids: Iterable[int]) -> list[ProcessInfo]:
-    """Return the engine workers, which belong to the pool and not to the supervisor."""
-    found = []
-    for pid in pids:
-        with suppress(psutil.Error):
-            process = psutil.Process(pid)
-            uptime, memory = round(time.time() - process.create_time(), 1), int(process.memory_info().rss)
-            found.append(ProcessInfo("worker", f"worker-{pid}", pid, "running", 0, uptime, memory))
-    return found

@@ -28,12 +28,16 @@ class PlatformView(Protocol):
         """Return how everything is, at once."""
         ...
 
+    def measure(self) -> Awaitable[None] | None:
+        """Return when what the storage counts for the snapshot is fresh, or after a second."""
+        ...
+
     def wait_storage(self) -> Awaitable[None] | None:
         """Return when Redis and MariaDB are up and their schema is: a platform that starts answers before that."""
         ...
 
-    def request_stop(self) -> None:
-        """Begin to stop, and return before it is done."""
+    def request_stop(self, by: str) -> None:
+        """Begin to stop, and return before it is done. ``by`` is told to all terminals."""
         ...
 
     def restart(self, name: str) -> Awaitable[None] | None:

@@ -27,11 +27,14 @@ class LoopView:
         found: PlatformSnapshot = self._call(self._view.snapshot)
         return found
 
+    def measure(self) -> None:
+        self._call(self._view.measure)
+
     def wait_storage(self) -> None:
         self._call(self._view.wait_storage)
 
-    def request_stop(self) -> None:
-        self._call(self._view.request_stop)
+    def request_stop(self, by: str) -> None:
+        self._call(lambda: self._view.request_stop(by))
 
     def restart(self, name: str) -> None:
         self._call(lambda: self._view.restart(name))

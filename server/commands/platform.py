@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from db.protocol import BotInfo, CommandResult, PlatformSnapshot, ProcessInfo
+from db.protocol import BotInfo, CommandResult, Health, PlatformSnapshot, ProcessInfo
 from db.texts import N_, _
 from engine.commands.bind import Arguments
 from server.commands.context import PlatformContext
@@ -13,10 +13,13 @@ from server.commands.tables import duration, table
 
 _FACTS = {
     "state": N_("state"),
+    "stopped_by": N_("stopped by"),
     "version": N_("version"),
     "uptime": N_("uptime"),
     "home": N_("state directory"),
+    "host": N_("host"),
     "callback": N_("callbacks"),
+    "dead": N_("dead letters"),
 }
 _STATES = {
     "starting": N_("starting"),
@@ -27,21 +30,27 @@ _STATES = {
     "stopped": N_("stopped"),
     "embedded": N_("embedded"),
 }
+_HEALTH = {"ok": N_("ok"), "warn": N_("warns"), "bad": N_("down")}
+TITLE_MAX = 24  # letters
 _LANES = {"running": N_("at work"), "elsewhere": N_("at another host"), "stopped": N_("at rest")}
 
 
 @bodies.of("status")
 def status(context: PlatformContext, args: Arguments) -> CommandResult:
     """Show everything at a glance."""
-    snapshot = context.running().snapshot()
+    running = context.running()
+    running.measure()
+    snapshot = running.snapshot()
     return CommandResult(status_text(snapshot), snapshot.as_json())
 
 
 def status_text(snapshot: PlatformSnapshot) -> str:
-    """Return the platform's facts, its bots and its processes, as three paragraphs."""
-    facts = "\n".join(_fact(name, value) for name, value in snapshot.platform.items())
+    """Return the platform's facts and what is wrong, its bots and its processes, as three paragraphs."""
+    facts = "\n".join(_fact(name, value) for name, value in snapshot.platform.items() if name != "lamps")
+    alarms = [f"{name}: {_health(lamp)}" for name, lamp in snapshot.platform.get("lamps", {}).items()
+              if lamp.state != "ok"]  # fmt: skip
     bots = bots_table(snapshot.bots) if snapshot.bots else _("there are no bots; add one: salo bot add NAME …")
-    return "\n\n".join([facts, bots, processes_table(snapshot.processes)])
+    return "\n\n".join(["\n".join([facts, *alarms]), bots, processes_table(snapshot.processes)])
 
 
 def _fact(name: str, value: object) -> str:
@@ -50,19 +59,29 @@ def _fact(name: str, value: object) -> str:
     return f"{_(_FACTS.get(name, name))}: {shown}"
 
 
+def _health(health: Health) -> str:
+    word = _(_HEALTH[health.state])
+    return f"{word}: {health.text}" if health.text else word
+
+
 def _word(state: str) -> str:
     return _(_STATES[state]) if state in _STATES else state
 
 
 def bots_table(bots: Sequence[BotInfo]) -> str:
     """Return the bots, one a line."""
-    heads = (_("bot"), _("base"), _("state"), _("lane"), _("waiting"), _("in flight"), _("answered"), _("unsolved"))
+    heads = (_("bot"), _("title"), _("base"), _("state"), _("lane"), _("waiting"), _("in flight"), _("answered"),
+             _("unsolved"), _("health"))  # fmt: skip
     rows = [
-        (bot.name, bot.base, _("on") if bot.enabled else _("off"), _(_LANES[bot.lane]), bot.waiting, bot.in_flight,
-         bot.counters.get("done", 0), bot.counters.get("unsolved", 0))
+        (bot.name, _cut(bot.title), bot.base, _("on") if bot.enabled else _("off"), _(_LANES[bot.lane]), bot.waiting,
+         bot.in_flight, bot.counters.get("done", 0), bot.unsolved, _health(bot.health) if bot.health else None)
         for bot in bots
     ]  # fmt: skip
     return table(heads, rows)
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= TITLE_MAX else title[: TITLE_MAX - 1] + "…"
 
 
 def processes_table(processes: Sequence[ProcessInfo]) -> str:
@@ -98,5 +117,5 @@ def restart(context: PlatformContext, args: Arguments) -> CommandResult:
 @bodies.of("stop")
 def stop(context: PlatformContext, args: Arguments) -> CommandResult:
     """Begin to stop the platform."""
-    context.running().request_stop()
+    context.running().request_stop(context.actor.who)
     return CommandResult(_("the platform is stopping"))

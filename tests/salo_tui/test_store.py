@@ -150,7 +150,7 @@ def test_flood_is_read_without_blocking_and_told_four_times_a_second(storage_set
         told = len(watched.states)
 
         def flood() -> None:
-            for number in range(20_000):
+            for number in range(30_000):
                 desk.server.publish("event", {"bot": "anna", "step": "done", "number": number})
             desk.platform.snapshot = with_waiting(desk, 99)  # type: ignore[method-assign]
 
@@ -158,7 +158,7 @@ def test_flood_is_read_without_blocking_and_told_four_times_a_second(storage_set
         for number in range(300):
             desk.publish("event", bot="anna", step="done", number=number)
         wait_until(lambda: watched.state.bots["anna"].waiting == 99)
-        wait_until(lambda: watched.store.state.seq == 20_300 and not watched.store.state.is_stale)
+        wait_until(lambda: watched.store.state.seq == 30_300 and not watched.store.state.is_stale)
         assert watched.state.missed > 0
         times = [at for at, _state in watched.states[told:]]
         gaps = [after - before for before, after in pairwise(times)]

@@ -23,6 +23,7 @@ class SmallPlatform:
     def __init__(self) -> None:
         self.stopped = threading.Event()
         self.restarted: list[str] = []
+        self.measured = 0
         self.storage = asyncio.Event()
         self.storage.set()
 
@@ -31,10 +32,13 @@ class SmallPlatform:
         process = ProcessInfo("redis", "redis", 4711, "running", 0, 61.0, 12_500_000)
         return PlatformSnapshot({"pid": 1, "state": "ready"}, [bot], [process])
 
+    async def measure(self) -> None:
+        self.measured += 1
+
     async def wait_storage(self) -> None:
         await self.storage.wait()
 
-    def request_stop(self) -> None:
+    def request_stop(self, by: str) -> None:
         self.stopped.set()
 
     async def restart(self, name: str) -> None:

@@ -19,7 +19,7 @@ from db import audit
 from db.protocol import LINE_MAX
 from server.control import CLIENTS_MAX
 from server.control_client import ControlClient, RemoteRefusal
-from server.control_feed import Feed
+from server.control_feed import Feed, FeedLine
 from tests.server.control_desk import Desk, Wire, control_desk
 from tests.services import wait_until
 
@@ -250,10 +250,10 @@ def test_feed_is_bounded_and_counts_what_it_drops(sizes: list[int], events_max: 
 
     feed = Feed(None, events_max, bytes_max)
     for seq, size in enumerate(sizes, 1):
-        feed.put(seq, b"x" * size)
+        feed.put(FeedLine(seq, b"x" * size))
     if not sizes:
         return
-    dropped, lines = asyncio.run(feed.take())
+    dropped, lines = asyncio.run(feed.take(bytes_max))
     assert dropped.count + len(lines) == len(sizes) and dropped.last_seq == dropped.count
     assert len(lines) <= events_max and (sum(map(len, lines)) <= bytes_max or len(lines) == 1)
     assert [len(line) for line in lines] == sizes[dropped.count :]

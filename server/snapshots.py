@@ -1,0 +1,62 @@
+"""What a snapshot says of one bot and one process, with numbers rounded so that an idle platform looks the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+import psutil
+
+from db.bots import Bot
+from db.protocol import BotInfo, Health, ProcessInfo
+from server.dispatcher.dispatcher import LaneInfo
+
+_MIB = 1 << 20
+
+
+def bot_info(bot: Bot, lane: LaneInfo, health: Health | None, unsolved: int | None) -> BotInfo:
+    """Return what is shown of a bot."""
+    recent = lane.recent
+    return BotInfo(
+        name=bot.name,
+        bot_id=bot.bot_id,
+        group_id=bot.group_id,
+        base=bot.base,
+        enabled=bot.enabled,
+        lane=lane.lane,
+        waiting=lane.waiting,
+        in_flight=lane.in_flight,
+        counters=lane.counters,
+        title=bot.title,
+        rate=recent.rate,
+        p95_ms=recent.p95_ms,
+        errors=recent.errors,
+        unsolved=unsolved,
+        last_ms=recent.last_ms,
+        health=health,
+    )
+
+
+def worker_infos(pids: Iterable[int]) -> list[ProcessInfo]:
+    """Return the engine workers, which belong to the pool and not to the supervisor."""
+    found = []
+    for pid in pids:
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            uptime, memory = time.time() - process.create_time(), int(process.memory_info().rss)
+            found.append(steady(ProcessInfo("worker", f"worker-{pid}", pid, "running", 0, uptime, memory)))
+    return found
+
+
+def steady(info: ProcessInfo) -> ProcessInfo:
+    """Return a process with its uptime and memory as they are shown."""
+    uptime = None if info.uptime is None else steady_uptime(info.uptime)
+    return replace(info, uptime=uptime, memory=None if info.memory is None else round(info.memory / _MIB) * _MIB)
+
+
+def steady_uptime(seconds: float) -> float:
+    """Return an uptime in steps: of ten seconds in the first minute, of a minute later."""
+    step = 10 if seconds < 60 else 60
+    return float(max(seconds, 0.0) // step * step)
