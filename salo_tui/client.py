@@ -75,12 +75,24 @@ class Client:
         return list(answer["commands"])
 
     async def snapshot(self) -> dict[str, Any]:
-        """Return ``{platform, bots, processes}``."""
+        """Return what ``db.protocol.PlatformSnapshot`` is as JSON."""
         return dict(await self.call("snapshot", {}))
 
-    async def command(self, line: str, *, role: str | None = None, timeout_s: float | None = None) -> CommandResult:
-        """Run a line as typed. Raises ``Refused``."""
-        params = {"line": line, "language": current_language(), **({"role": role} if role else {})}
+    async def history(self, count: int) -> list[PlatformEvent]:
+        """Return the last log lines and steps of messages, oldest first; up to 1,000 of them, fewer when they are long.
+
+        They have the numbers under which they were told: those after a subscription's ``seq`` come by it too.
+        """
+        answer = await self.call("history", {"count": count})
+        return [_event(raw) for raw in answer["events"]]
+
+    async def command(
+        self, line: str, *, role: str | None = None, timeout_s: float | None = None, read_only: bool = False
+    ) -> CommandResult:
+        """Run a line as typed; with ``read_only`` only if it changes nothing. Raises ``Refused``."""
+        params: dict[str, Any] = {"line": line, "language": current_language()}
+        params |= {"role": role} if role else {}
+        params |= {"read_only": True} if read_only else {}
         answer = await self.call("command", params, timeout_s)
         return CommandResult(answer["text"], answer["data"], answer["exit_code"])
 
@@ -132,12 +144,15 @@ class Client:
 
     async def _pass_on(self, message: dict[str, Any]) -> None:
         if message.get("method") == "event":
-            params = message["params"]
-            await self._events.put(PlatformEvent(params["seq"], params["topic"], params["at_ms"], params["data"]))
+            await self._events.put(_event(message["params"]))
             return
         future = self._waiting.get(message.get("id") or 0)
         if future is not None and not future.done():
             future.set_result(message)
+
+
+def _event(raw: dict[str, Any]) -> PlatformEvent:
+    return PlatformEvent(raw["seq"], raw["topic"], raw["at_ms"], raw["data"])
 
 
 def _gone() -> PlatformUnreachable:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from db.errors import SaloError
-from db.protocol import BotInfo, PlatformEvent, ProcessInfo
+from db.protocol import BotInfo, Health, PlatformEvent, ProcessInfo, TickerInfo
 from db.texts import _
 
 EVENTS_KEPT = 200
 LOG, DROPPED = "log", "dropped"
 
-_Info = TypeVar("_Info", BotInfo, ProcessInfo)
+_Info = TypeVar("_Info", BotInfo, Health, ProcessInfo, TickerInfo)
 
 
 class NotUnderstood(SaloError):
@@ -27,7 +27,10 @@ class NotUnderstood(SaloError):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The platform as the terminal knows it. Mappings are by name and in the platform's order."""
+    """The platform as the terminal knows it. Mappings are by name and in the platform's order.
+
+    Tickers are by ``name``, or ``name@bot`` where each bot has its own. ``platform`` is without its lamps.
+    """
 
     seq: int = 0  # of the last event
     is_stale: bool = True  # events are missing: only a snapshot can tell
@@ -35,6 +38,8 @@ class State:
     platform: Mapping[str, Any] = field(default_factory=dict)
     bots: Mapping[str, BotInfo] = field(default_factory=dict)
     processes: Mapping[str, ProcessInfo] = field(default_factory=dict)
+    tickers: Mapping[str, TickerInfo] = field(default_factory=dict)
+    lamps: Mapping[str, Health] = field(default_factory=dict)
     events: tuple[PlatformEvent, ...] = ()  # the last ones, oldest first; no log lines
 
 
@@ -51,11 +56,13 @@ def asked(state: State) -> State:
 def renewed(state: State, snapshot: Mapping[str, Any], since: Iterable[PlatformEvent]) -> State:
     """Return the state after the snapshot that was asked for. ``since`` are the events that came meanwhile.
 
-    Nobody knows which of these the snapshot has seen, so all are applied to it once more.
+    Those that the snapshot has not seen are applied to it once more: it says which was the last before it.
     """
+    seen = int(snapshot.get("seq", 0))
     state = _with_snapshot(state, snapshot)
     for event in since:
-        state = _changed(state, event)
+        if event.seq > seen:
+            state = _changed(state, event)
     return state
 
 
@@ -71,13 +78,21 @@ def applied(state: State, event: PlatformEvent) -> State:
     return _changed(replace(state, seq=event.seq, is_stale=is_stale, events=events), event)
 
 
+def ticker_key(info: TickerInfo) -> str:
+    """Return what a ticker is known by."""
+    return f"{info.name}@{info.bot}" if info.bot else info.name
+
+
 def _with_snapshot(state: State, snapshot: Mapping[str, Any]) -> State:
     try:
-        bots = {raw["name"]: _info(BotInfo, raw) for raw in snapshot["bots"]}
+        platform = dict(snapshot["platform"])
+        lamps = {name: _info(Health, raw) for name, raw in platform.pop("lamps", {}).items()}
+        bots = {raw["name"]: _bot(raw) for raw in snapshot["bots"]}
         processes = {raw["name"]: _info(ProcessInfo, raw) for raw in snapshot["processes"]}
-        return replace(state, platform=dict(snapshot["platform"]), bots=bots, processes=processes)
+        tickers = {ticker_key(info): info for info in (_info(TickerInfo, raw) for raw in snapshot.get("tickers", []))}
     except KeyError as error:
         raise _not_understood(error) from None
+    return replace(state, platform=platform, bots=bots, processes=processes, tickers=tickers, lamps=lamps)
 
 
 def _changed(state: State, event: PlatformEvent) -> State:
@@ -91,9 +106,17 @@ def _changed(state: State, event: PlatformEvent) -> State:
             if bot is None:  # a new one, of which nothing else is known yet
                 return replace(state, is_stale=True)
             return replace(state, bots={**state.bots, bot.name: replace(bot, lane=event.data.get("lane", bot.lane))})
+        case "ticker":
+            ticker = _info(TickerInfo, event.data)
+            return replace(state, tickers={**state.tickers, ticker_key(ticker): ticker})
         case "platform":
             return replace(state, platform={**state.platform, **event.data})
     return state
+
+
+def _bot(raw: Mapping[str, Any]) -> BotInfo:
+    info, health = _info(BotInfo, raw), raw.get("health")
+    return info if health is None else replace(info, health=_info(Health, health))
 
 
 def _info(kind: type[_Info], raw: Mapping[str, Any]) -> _Info:

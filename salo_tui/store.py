@@ -174,12 +174,11 @@ class Store:
 
 def same(one: State, other: State) -> bool:
     """Return whether two states show the same; numbers of events are nothing to see."""
-    return (one.platform, one.bots, one.processes, one.missed) == (
-        other.platform,
-        other.bots,
-        other.processes,
-        other.missed,
-    ) and one.events[-1:] == other.events[-1:]
+    return _shown(one) == _shown(other) and one.events[-1:] == other.events[-1:]
+
+
+def _shown(state: State) -> tuple[object, ...]:
+    return state.platform, state.bots, state.processes, state.tickers, state.lamps, state.missed
 
 
 def backoff_s(attempt: int, dice: random.Random) -> float:

@@ -55,6 +55,30 @@ def test_client_gets_events_in_order_beside_answers(desk: Desk) -> None:
     assert asyncio.run(talk()) == list(range(20))
 
 
+def test_client_gets_what_was_told_before_it_came(desk: Desk) -> None:
+    async def talk() -> None:
+        for number in range(5):
+            await asyncio.to_thread(desk.publish, "log", name="redis", level="info", line=str(number))
+        async with await Client.connect(desk.settings.state) as client:
+            start = await client.subscribe()
+            last = await client.history(3)
+            assert [event.data["line"] for event in last] == ["2", "3", "4"]
+            assert [event.topic for event in last] == ["log"] * 3 and last[-1].seq == start["seq"]
+
+    asyncio.run(talk())
+
+
+def test_client_that_only_reads_changes_nothing(desk: Desk) -> None:
+    async def talk() -> None:
+        async with await Client.connect(desk.settings.state) as client:
+            assert (await client.command("ps", read_only=True)).exit_code == 0
+            with pytest.raises(Refused, match="reading only") as refused:
+                await client.command("restart redis", read_only=True)
+            assert refused.value.exit_code == 4 and desk.platform.restarted == []
+
+    asyncio.run(talk())
+
+
 def test_nobody_there_is_said_at_once(desk: Desk, tmp_path: Path) -> None:
     from db.state import StateDir
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.protocol import BotInfo, PlatformEvent, PlatformSnapshot, ProcessInfo
+from db.protocol import BotInfo, Health, PlatformEvent, PlatformSnapshot, ProcessInfo, TickerInfo
 from salo_tui.state import EVENTS_KEPT, NotUnderstood, State, applied, asked, begun, renewed
 
 
@@ -25,6 +25,10 @@ def snapshot(*parts: BotInfo | ProcessInfo) -> dict[str, Any]:
     bots = [part for part in parts if isinstance(part, BotInfo)]
     processes = [part for part in parts if isinstance(part, ProcessInfo)]
     return PlatformSnapshot({"pid": 1}, bots, processes).as_json()
+
+
+def ticker(name: str, bot: str = "", state: str = "waiting") -> TickerInfo:
+    return TickerInfo(name, bot, 60.0, state)  # type: ignore[arg-type]
 
 
 def event(seq: int, topic: str, **data: Any) -> PlatformEvent:
@@ -47,6 +51,37 @@ def test_events_in_order_change_what_they_tell_of() -> None:
     assert state.bots["anna"] == bot("anna", "elsewhere", 3)
     assert state.seq == 13 and not state.is_stale
     assert START.processes["redis"].state == "running", "a state is never changed"
+
+
+def test_health_and_lamps_are_values_and_tickers_are_known_by_name_and_bot() -> None:
+    ill = replace(bot("anna"), health=Health("bad", "the token was revoked", 12.5, 99))
+    lamps = {"redis": Health("ok", "", 0.4, 7), "mariadb": Health("warn", "slow")}
+    tickers = [ticker("storage_health"), ticker("bot_health", "anna")]
+    state = begun(State(), 10, PlatformSnapshot({"pid": 1, "lamps": lamps}, [ill], [], tickers, 10).as_json())
+    assert state.bots["anna"] == ill and state.lamps == lamps and state.platform == {"pid": 1}
+    assert (
+        list(state.tickers) == ["storage_health", "bot_health@anna"] and state.tickers["bot_health@anna"].bot == "anna"
+    )
+    lost = event(11, "bot", bot="anna", lane="elsewhere")
+    assert applied(state, lost).bots["anna"].health == ill.health
+
+
+def test_event_of_a_ticker_changes_it_alone() -> None:
+    state = begun(State(), 10, PlatformSnapshot({}, [], [], [ticker("a"), ticker("a", "anna")]).as_json())
+    state = applied(state, event(11, "ticker", **asdict(ticker("a", "anna", "running")), mood="newer"))
+    state = applied(state, event(12, "ticker", **asdict(ticker("b"))))
+    assert {key: info.state for key, info in state.tickers.items()} == {
+        "a": "waiting", "a@anna": "running", "b": "waiting",
+    }  # fmt: skip
+
+
+def test_snapshot_that_has_seen_an_event_is_not_undone_by_it() -> None:
+    """The snapshot came after the event 11, and knows what happened since without an event for it yet."""
+    died = event(11, "process", **asdict(process("redis", "failed")))
+    back = event(12, "process", **asdict(process("redis", "starting")))
+    now = {**snapshot(process("redis", "running")), "seq": 11}
+    assert renewed(asked(START), now, [died]).processes["redis"].state == "running"
+    assert renewed(asked(START), now, [died, back]).processes["redis"].state == "starting"
 
 
 @pytest.mark.parametrize("topic", ["event", "log"])
@@ -99,7 +134,8 @@ def test_field_of_a_newer_platform_is_left_out_and_a_missing_one_refused() -> No
     raw["bots"][0]["mood"] = "good"
     assert begun(State(), 1, raw).bots["anna"] == bot("anna")
     del raw["bots"][0]["base"]
-    for broken in (raw, {"platform": {}}):
+    bad_lamp = {**snapshot(), "platform": {"lamps": {"redis": {"text": "no state"}}}}
+    for broken in (raw, {"platform": {}}, bad_lamp):
         with pytest.raises(NotUnderstood, match="another version"):
             begun(State(), 1, broken)
 
@@ -110,6 +146,7 @@ _STATES = st.sampled_from(["running", "backoff", "failed"])
 @given(st.lists(st.tuples(st.sampled_from("ab"), _STATES), max_size=12), st.data())
 def test_any_snapshot_within_any_events_ends_at_the_truth(told: list[tuple[str, str]], data: st.DataObject) -> None:
     """A snapshot taken after some of the events, asked for earlier and arriving later: the end is as it is there."""
+    tells_its_number = data.draw(st.booleans())
     asked_at = data.draw(st.integers(0, len(told)))
     taken = data.draw(st.integers(asked_at, len(told)))
     arrives = data.draw(st.integers(taken, len(told)))
@@ -121,7 +158,8 @@ def test_any_snapshot_within_any_events_ends_at_the_truth(told: list[tuple[str, 
             state = asked(state)
         if place == arrives:
             parts = [process(name, how) for name, how in seen.items()]
-            state = renewed(state, snapshot(*parts), events[asked_at:arrives])
+            now = {**snapshot(*parts), "seq": 10 + taken if tells_its_number else 0}
+            state = renewed(state, now, events[asked_at:arrives])
         if place < len(events):
             state = applied(state, events[place])
     assert {name: info.state for name, info in state.processes.items()} == {"redis": "running", **dict(told)}

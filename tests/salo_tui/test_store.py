@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.protocol import PlatformEvent, PlatformSnapshot
+from db.protocol import Health, PlatformEvent, PlatformSnapshot, TickerInfo
 from db.state import StateDir
 from salo_tui.state import State
 from salo_tui.store import BACKOFF_MOST_S, NOTIFY_S, Link, LinkStatus, Store, backoff_s
@@ -112,6 +112,19 @@ def test_counters_and_queues_are_fresh_within_two_seconds(storage_settings: Path
     with at_desk(storage_settings, home) as (desk, watched):
         desk.platform.snapshot = with_waiting(desk, 44)  # type: ignore[method-assign]
         wait_until(lambda: watched.state.bots["anna"].waiting == 44, timeout_s=2)
+
+
+def test_tickers_and_lamps_are_told_as_they_change(storage_settings: Path, home: Path) -> None:
+    with at_desk(storage_settings, home) as (desk, watched):
+        ticker = TickerInfo("storage_health", "", 60.0, "running")
+        desk.publish("ticker", **asdict(ticker))
+        wait_until(lambda: watched.state.tickers.get("storage_health") == ticker)
+        told = len(watched.states)
+        now = desk.platform.snapshot()
+        lit = replace(now, platform={**now.platform, "lamps": {"redis": Health("bad", "gone")}}, tickers=[ticker])
+        desk.platform.snapshot = lambda: lit  # type: ignore[method-assign]
+        wait_until(lambda: watched.state.lamps == {"redis": Health("bad", "gone")}, timeout_s=2)
+        assert len(watched.states) == told + 1
 
 
 def test_platform_that_goes_and_comes_back_is_said_and_shown(storage_settings: Path, home: Path) -> None:
