@@ -100,3 +100,11 @@ RATE = "rate"  # the token's limiter
 def peer(peer_id: int) -> str:
     """Hash: short-lived data of a conversation."""
     return f"peer:{peer_id}"
+
+
+# A bot's own database; of tickers that belong to no bot, database 0.
+
+
+def ticker(name: str, host_id: str = "") -> str:
+    """Hash: last tick and next one, what it found, whether it is paused. ``host_id``: of one that each host has."""
+    return f"ticker:{name}:{host_id}" if host_id else f"ticker:{name}"

@@ -74,9 +74,10 @@ def storage_address(settings: Settings) -> StorageAddress:
     )
 
 
-def redis_client(settings: Settings, db: int = PLATFORM_DB) -> redis.Redis:
+def redis_client(settings: Settings, db: int = PLATFORM_DB, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     """Return a blocking client of one logical database: binary answers, RESP3 shapes, 5 s for any answer."""
-    return redis.Redis(**_client_arguments(settings, db), retry=Retry(NoBackoff(), 0))
+    times = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+    return redis.Redis(**{**_client_arguments(settings, db), **times}, retry=Retry(NoBackoff(), 0))
 
 
 def async_redis_client(settings: Settings, db: int = PLATFORM_DB) -> redis.asyncio.Redis:
@@ -94,15 +95,15 @@ def async_subscriber(settings: Settings) -> redis.asyncio.Redis:
     return redis.asyncio.Redis(**_subscriber_arguments(settings), retry=redis.asyncio.retry.Retry(NoBackoff(), 0))
 
 
-def maria_arguments(settings: Settings) -> dict[str, Any]:
+def maria_arguments(settings: Settings, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """Return what ``pymysql.connect`` and peewee's databases take, without a database's name."""
     return {
         **_maria_address(settings),
         "password": _maria_password(settings),
         "charset": "utf8mb4",
-        "connect_timeout": TIMEOUT_S,
-        "read_timeout": TIMEOUT_S,
-        "write_timeout": TIMEOUT_S,
+        "connect_timeout": timeout_s,
+        "read_timeout": timeout_s,
+        "write_timeout": timeout_s,
     }
 
 
