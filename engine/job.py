@@ -61,10 +61,30 @@ class Job:
         return self.ends_at - time.monotonic()
 
 
-def parse_job(line: bytes) -> Job:
+@dataclass(frozen=True, slots=True)
+class TickJob:
+    """One tick of a periodic duty. ``bot`` is None when it belongs to no bot; there is no lease then either."""
+
+    id: str
+    ticker: str
+    bot: BotCard | None
+    token: str = field(repr=False)
+    entry: str
+    lease_key: str
+    lease_value: str
+    ends_at: float
+
+    def left_s(self) -> float:
+        """Seconds until the platform kills whoever still works on this."""
+        return self.ends_at - time.monotonic()
+
+
+def parse_job(line: bytes) -> Job | TickJob:
     """Return the job of one line. Raises ``BadJob``."""
     try:
         raw = codec.loads(line)
+        if raw["kind"] == "tick":
+            return _tick(raw)
         lease = raw["lease"]
         return Job(
             id=str(raw["job"]),
@@ -85,6 +105,20 @@ def parse_job(line: bytes) -> Job:
         )
     except (BadJson, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadJob(f"job line of {len(line)} bytes: {type(error).__name__} {str(error)[:80]}") from None
+
+
+def _tick(raw: dict[str, Any]) -> TickJob:
+    lease = raw.get("lease") or {}
+    return TickJob(
+        id=str(raw["job"]),
+        ticker=str(raw["ticker"]),
+        bot=_card(raw["bot"]) if raw.get("bot") else None,
+        token=str(raw.get("token") or ""),
+        entry=str(raw["entry"]),
+        lease_key=str(lease.get("key") or ""),
+        lease_value=str(lease.get("value") or ""),
+        ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
+    )
 
 
 def _card(raw: dict[str, Any]) -> BotCard:

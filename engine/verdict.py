@@ -52,6 +52,7 @@ class Verdict:
     slots_used: int = 0
     timings_ms: dict[str, float] = field(default_factory=dict)
     trace: str | None = None
+    tick: dict[str, Any] | None = None  # what a tick found
     retire: bool = False  # this worker ends after the report
 
     def as_message(self, job_id: str) -> dict[str, Any]:

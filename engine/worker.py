@@ -20,7 +20,8 @@ from db.settings import Settings
 from engine.desk import Stores, open_desk
 from engine.errors import BadJob
 from engine.handle import handle
-from engine.job import Job, parse_job
+from engine.job import Job, TickJob, parse_job
+from engine.tickers.run import run_tick
 from engine.verdict import Verdict
 from engine.wire import Wire
 
@@ -65,7 +66,7 @@ def _use_idle_moment(stores: Stores) -> None:
         log.exception("idle work failed")
 
 
-def _parsed(line: bytes) -> Job | None:
+def _parsed(line: bytes) -> Job | TickJob | None:
     try:
         return parse_job(line)
     except BadJob as error:
@@ -73,16 +74,19 @@ def _parsed(line: bytes) -> Job | None:
         return None
 
 
-def _verdict(job: Job, stores: Stores, wire: Wire) -> Verdict:
-    if job.kind != "answer":
+def _verdict(job: Job | TickJob, stores: Stores, wire: Wire) -> Verdict:
+    if isinstance(job, TickJob):
+        verdict = run_tick(job, stores)
+    elif job.kind == "answer":
+        verdict = handle(open_desk(job, stores, _asker(job, wire)))
+    else:
         return Verdict("fail", reason=f"kind {job.kind[:40]!r} is not known to this engine")
-    verdict = handle(open_desk(job, stores, _asker(job, wire)))
     if verdict.trace:
         log.error("job failed job=%s reason=%s", job.id, verdict.reason)
     return verdict
 
 
-def _report(wire: Wire, job: Job, verdict: Verdict) -> bool:
+def _report(wire: Wire, job: Job | TickJob, verdict: Verdict) -> bool:
     """Send the verdict; False when the platform is gone, which then runs the event again."""
     try:
         wire.write(verdict.as_message(job.id))

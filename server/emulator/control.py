@@ -91,6 +91,12 @@ class Control:
             "confirmation": community.confirmation,
         }
 
+    async def revoke(self, order: Any, _query: Query) -> Any:
+        """``{group_id, token?}``: somebody revokes a community's token, or all of them."""
+        order = _object(order)
+        community = self._core.world.community(order.get("group_id"))
+        return {"revoked": self._core.world.revoke(community, _string(order, "token", ""))}
+
     async def users(self, order: Any, _query: Query) -> Any:
         """``{id, first_name, last_name, screen_name?, deactivated?, …profile fields}``, or a list of them."""
         return _each(order, self._user)
@@ -172,9 +178,9 @@ class Control:
         return {"deliveries": found, "last": log.last}
 
     async def callback(self, order: Any, _query: Query) -> Any:
-        """``{group_id, url, secret?, events?, api_version?, confirm?}``: set up a server without the API.
+        """``{group_id, url, secret?, events?, api_version?, confirm?, status?}``: set up a server without the API.
 
-        ``confirm`` false takes it for confirmed. An existing server with this URL is changed.
+        ``confirm`` false takes it for confirmed, or as ``status`` says. An existing server with this URL is changed.
         """
         order = _object(order)
         community = self._core.world.community(order.get("group_id"))
@@ -187,7 +193,7 @@ class Control:
         if order.get("confirm", True):
             await self._deliveries.confirm(community, server)
         else:
-            server.status = "ok"
+            server.status = _string(order, "status", "ok")
         return {"server_id": server.server_id, "status": server.status, "confirmation": community.confirmation}
 
     async def add_faults(self, order: Any, _query: Query) -> Any:
@@ -208,7 +214,10 @@ class Control:
         """By community: calls in all, most in any second, how many the limit refused."""
         shown: dict[str, dict[str, int]] = {}
         for token, meter in self._core.meters.items():
-            group_id = str(self._core.world.by_token[token].group_id)
+            owner = self._core.world.by_token.get(token)
+            if owner is None:
+                continue  # revoked
+            group_id = str(owner.group_id)
             entry = shown.setdefault(group_id, {"total": 0, "most": 0, "refused": 0})
             entry["total"] += meter.total
             entry["refused"] += meter.refused
@@ -220,6 +229,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", ""): Control.overview,
     ("POST", "/settings"): Control.settings,
     ("POST", "/communities"): Control.communities,
+    ("POST", "/revoke"): Control.revoke,
     ("POST", "/users"): Control.users,
     ("POST", "/chats"): Control.chats,
     ("POST", "/say"): Control.say,

@@ -165,6 +165,14 @@ class World:
         self.names[found.screen_name.lower()] = ("club", group_id)
         return found
 
+    def revoke(self, community: Community, token: str = "") -> int:
+        """Make a community's token worthless, or all of its tokens; return how many those were."""
+        gone = community.tokens & {token} if token else set(community.tokens)
+        community.tokens -= gone
+        for one in gone:
+            del self.by_token[one]
+        return len(gone)
+
     def community(self, group_id: object) -> Community:
         if isinstance(group_id, int) and group_id in self.communities:
             return self.communities[group_id]

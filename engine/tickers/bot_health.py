@@ -1,0 +1,124 @@
+"""Is a bot fit to work? Does VK take its token, is it the right community's, do its events come here?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+
+from db import keys
+from db.limiter import NoSlot
+from db.texts import N_
+from engine.tickers.desk import TickDesk
+from engine.tickers.finding import Finding, rounded_ms
+from engine.vk.errors import VkError, VkUnavailable
+
+# VK's codes: 5, 27, 28 and 1117 say that the token is dead, 100 comes to a user's one, 42 to one bound to other hosts.
+_DEAD = frozenset({5, 27, 28, 1117})
+_NOT_OURS, _OTHER_HOST = 100, 42
+_NO_RIGHT = frozenset({7, 15})
+
+
+def check(desk: TickDesk) -> Mapping[str, Finding]:
+    """Return what is found of the bot: first its token, then the way that its events take."""
+    try:
+        finding = _token(desk)
+        ms = rounded_ms(desk.vk_s)
+        finding = finding or _events(desk)
+    except VkUnavailable as error:
+        finding, ms = Finding("warn", N_("VK does not answer ({error})"), {"error": _short(error)}), None
+    except NoSlot:
+        finding, ms = Finding("warn", N_("the rate limit left no room for the check: too many messages wait")), None
+    return {"bot": Finding(finding.state, finding.text, finding.values, ms)}
+
+
+def _token(desk: TickDesk) -> Finding | None:
+    """Return what is wrong with the token, or None."""
+    bot = desk.bot
+    try:
+        answer = desk.call_vk("groups.getById")
+    except VkError as error:
+        return token_refused(error, bot.name)
+    group_id = own_group(answer)
+    if group_id == bot.group_id:
+        return None
+    text = N_("the token is of community {other}, the bot of {own}; replace it: salo bot token {bot} --token-file FILE")
+    return Finding("bad", text, {"other": group_id, "own": bot.group_id, "bot": bot.name})
+
+
+def token_refused(error: VkError, bot: str) -> Finding:
+    """Return what an error of the plainest call says of the token."""
+    values = {"code": error.code, "bot": bot}
+    if error.code in _DEAD:
+        text = N_("VK refuses the token (error {code}): it is revoked or wrong; issue another in the community's "
+                  "settings and replace it: salo bot token {bot} --token-file FILE")  # fmt: skip
+        return Finding("bad", text, values)
+    if error.code == _NOT_OURS:
+        text = N_("the token is a user's, not a community's; replace it: salo bot token {bot} --token-file FILE")
+        return Finding("bad", text, values)
+    if error.code == _OTHER_HOST:
+        return Finding("bad", N_("the token is bound to other IP addresses; issue one without such a bound"))
+    return Finding("warn", N_("VK answers with an error ({error})"), {"error": _short(error)})
+
+
+def own_group(answer: Any) -> int:
+    """Return the community's id out of ``groups.getById``, in the form of any version; 0 when there is none."""
+    groups = answer.get("groups") if isinstance(answer, dict) else answer
+    first = groups[0] if isinstance(groups, list) and groups else {}
+    number = first.get("id") if isinstance(first, dict) else 0
+    return number if isinstance(number, int) else 0
+
+
+def _events(desk: TickDesk) -> Finding:
+    """Return how events come: asked of VK when it is known where they should, else by whether any ever came."""
+    public_url = desk.stores.settings.callback.public_url
+    if public_url:
+        finding = _callback(desk, f"{public_url.rstrip('/')}/callback/{desk.bot.group_id}")
+        if finding.state != "ok":
+            return finding
+    if not _has_ever_come(desk.stores.redis, desk.bot.name):
+        return Finding("ok", N_("no event has come yet"))
+    return Finding("ok")
+
+
+def _callback(desk: TickDesk, url: str) -> Finding:
+    try:
+        answer = desk.call_vk("groups.getCallbackServers", group_id=desk.bot.group_id)
+    except VkError as error:
+        if error.code in _NO_RIGHT:
+            return Finding("ok", N_("the token may not see the callback settings"))
+        return token_refused(error, desk.bot.name)
+    servers = answer.get("items") if isinstance(answer, dict) else None
+    return callback_state(servers if isinstance(servers, list) else [], url)
+
+
+def callback_state(servers: Sequence[Any], url: str) -> Finding:
+    """Return what VK says of the server with our address, out of the community's."""
+    states = [str(one.get("status")) for one in servers if isinstance(one, dict) and _same(str(one.get("url")), url)]
+    values = {"url": url}
+    if not states:
+        text = N_("VK posts no events here: add a callback server with the address {url} in the community's settings")
+        return Finding("warn", text, values)
+    if "ok" in states:
+        return Finding("ok")
+    if "failed" in states:
+        text = N_("VK has stopped posting events to {url}: see that it is reached from outside, then confirm it "
+                  "again in the community's settings")  # fmt: skip
+        return Finding("warn", text, values)
+    return Finding(
+        "warn", N_("VK waits for the confirmation of {url}: press Confirm in the community's settings"), values
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    return one.rstrip("/").lower() == other.rstrip("/").lower()
+
+
+def _has_ever_come(client: redis.Redis, bot: str) -> bool:
+    """Say whether the inbox ever held an event: its stream stays when the last of them is settled."""
+    return bool(client.exists(keys.inbox(bot)))
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:200]

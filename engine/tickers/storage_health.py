@@ -1,0 +1,115 @@
+"""Are Redis, MariaDB and the disk well? Each is asked by itself, with a time limit, over a connection of its own."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pymysql
+import redis
+
+from db.errors import SaloError
+from db.links import maria_arguments, redis_client
+from db.settings import Settings
+from db.texts import N_
+from engine.tickers.desk import TickDesk
+from engine.tickers.finding import Finding, rounded_ms
+
+ANSWER_S = 1.2  # for any answer of a server: both may hang, and the tick still ends in time
+REFUSED_SHARE = 0.8  # of Redis' memory: from here on the callback servers take no events
+WARN_SHARE = 0.6
+CONNECTIONS_SHARE = 0.9
+DISK_WARN_MB, DISK_BAD_MB = 1024, 256
+_MB = 1 << 20
+
+
+def check(desk: TickDesk) -> Mapping[str, Finding]:
+    """Return what is found of each."""
+    settings, answer_s = desk.stores.settings, min(ANSWER_S, desk.left_s() / 4)
+    return {
+        "redis": _asked(lambda: _redis(settings, answer_s)),
+        "mariadb": _asked(lambda: _maria(settings, answer_s)),
+        "disk": disk_state(shutil.disk_usage(settings.home).free // _MB, str(settings.home)),
+    }
+
+
+def _asked(ask: Callable[[], Finding]) -> Finding:
+    try:
+        return ask()
+    except (redis.TimeoutError, TimeoutError):
+        return Finding("bad", N_("does not answer"))
+    except (redis.RedisError, pymysql.Error, SaloError, OSError) as error:
+        if isinstance(error, pymysql.OperationalError) and "timed out" in str(error):
+            return Finding("bad", N_("does not answer"))
+        return Finding("bad", N_("cannot be reached: {error}"), {"error": str(error)[:200]})
+
+
+def _redis(settings: Settings, answer_s: float) -> Finding:
+    client = redis_client(settings, timeout_s=answer_s)
+    try:
+        client.info("server")  # connects
+        started_s = time.monotonic()
+        client.ping()
+        ms = rounded_ms(time.monotonic() - started_s)
+        memory: Any = client.info("memory")
+        lasting: Any = client.info("persistence")
+    finally:
+        client.close()
+    return redis_state(memory, lasting, ms)
+
+
+def redis_state(memory: Mapping[str, Any], lasting: Mapping[str, Any], ms: float) -> Finding:
+    """Return how Redis is by its ``INFO``."""
+    if lasting.get("aof_last_write_status", "ok") != "ok":
+        return Finding("bad", N_("cannot write to its disk; make room there"), {}, ms)
+    used_mb, most_mb = int(memory["used_memory"]) // _MB, int(memory.get("maxmemory") or 0) // _MB
+    values = {"used": used_mb, "most": most_mb}
+    if not most_mb:
+        return Finding("ok", N_("memory {used} MiB"), values, ms)
+    if used_mb >= most_mb * REFUSED_SHARE:
+        text = N_("memory {used} of {most} MiB: new events are refused; raise [storage] redis_memory_mb, or clear "
+                  "inboxes and dead letters")  # fmt: skip
+        return Finding("bad", text, values, ms)
+    if used_mb >= most_mb * WARN_SHARE:
+        text = N_("memory {used} of {most} MiB: at {refused} new events are refused; raise [storage] redis_memory_mb")
+        return Finding("warn", text, {**values, "refused": round(most_mb * REFUSED_SHARE)}, ms)
+    return Finding("ok", N_("memory {used} of {most} MiB"), values, ms)
+
+
+def _maria(settings: Settings, answer_s: float) -> Finding:
+    connection = pymysql.connect(**maria_arguments(settings, answer_s))
+    try:
+        with connection.cursor() as cursor:
+            started_s = time.monotonic()
+            cursor.execute("select 1")
+            ms = rounded_ms(time.monotonic() - started_s)
+            cursor.execute("show global status like 'Threads_connected'")
+            used = cursor.fetchone()
+            cursor.execute("select @@max_connections")
+            most = cursor.fetchone()
+    finally:
+        connection.close()
+    return maria_state(int(used[1]) if used else 0, int(most[0]) if most else 0, ms)
+
+
+def maria_state(used: int, most: int, ms: float) -> Finding:
+    """Return how MariaDB is by its connections."""
+    values = {"used": used, "most": most}
+    if most and used >= most * CONNECTIONS_SHARE:
+        return Finding("warn", N_("{used} of {most} connections are taken; raise max_connections"), values, ms)
+    return Finding("ok", N_("connections: {used} of {most}"), values, ms)
+
+
+def disk_state(free_mb: int, place: str) -> Finding:
+    """Return how the disk of the state directory is by what is free of it."""
+    if free_mb < DISK_BAD_MB:
+        return Finding(
+            "bad", N_("only {free} MiB are free for {place}; make room now"), {"free": free_mb, "place": place}
+        )
+    if free_mb < DISK_WARN_MB:
+        return Finding("warn", N_("{free} MiB are free for {place}; make room"), {"free": free_mb, "place": place})
+    return Finding(
+        "ok", N_("free: {free} GiB"), {"free": f"{free_mb / 1024:.2g}" if free_mb < 10240 else free_mb // 1024}
+    )
