@@ -196,6 +196,8 @@ class Unsolved(BaseModel):
     editor_network_id = EnumField(Network, null=True)
     answer = TextField(null=True)
     status = EnumField(UnsolvedStatus, default=UnsolvedStatus.NEW)
+    answer_id = BigIntegerField(null=True)  # the row of ``answers`` that the phrase was published with
+    edited = DateTimeField(null=True)  # when it was answered or rejected
 
     class Meta:
         table_name = "unsolved"
