@@ -57,16 +57,16 @@ def choice(*options: str) -> ValueType:
     return ValueType("|".join(options), N_("must be one of: {word}"), convert, "choice", options)
 
 
-def count(most: int) -> ValueType:
-    """Return the type of a count from 1 to ``most``."""
+def count(most: int, least: int = 1) -> ValueType:
+    """Return the type of a count from ``least`` to ``most``."""
 
     def convert(text: str) -> int:
-        value = _positive(text)
-        if value > most:
+        value = _integer(text)
+        if not least <= value <= most:
             raise ValueError
         return value
 
-    return ValueType(f"1…{most}", N_("must be {word}"), convert, "count")
+    return ValueType(f"{least}…{most}", N_("must be {word}"), convert, "count")
 
 
 TEXT = ValueType(N_("TEXT"), "", str)

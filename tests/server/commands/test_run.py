@@ -67,8 +67,9 @@ def calls(draw: st.DrawFn) -> tuple[Declaration, Arguments]:
         elif item.flag:
             values[item.name] = draw(st.booleans())
         elif item.required or draw(st.booleans()):
-            values[item.name] = "tsv" if "|" in item.type.word else _any_value(draw, item.type.word)
-            if "…" in item.type.word:
+            word = item.type.word
+            values[item.name] = draw(st.sampled_from(word.split("|"))) if "|" in word else _any_value(draw, word)
+            if "…" in word:
                 values[item.name] = draw(st.integers(1, 200))
             if item.many:
                 values[item.name] = draw(st.lists(st.text(min_size=1), min_size=1, max_size=3))
