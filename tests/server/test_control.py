@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -19,7 +20,6 @@ from db import audit
 from db.protocol import LINE_MAX
 from server.control import CLIENTS_MAX
 from server.control_client import ControlClient, RemoteRefusal
-from server.control_feed import Feed, FeedLine
 from tests.server.control_desk import Desk, Wire, control_desk
 from tests.services import wait_until
 
@@ -195,45 +195,22 @@ def test_clients_above_the_limit_are_told_so(desk: Desk) -> None:
         wire.close()
 
 
-def test_subscriber_gets_a_snapshot_and_then_numbered_events(desk: Desk, wire: Wire) -> None:
-    desk.publish("log", text="before")
-    start = wire.call("subscribe", topics=["log"])["result"]
-    assert start["snapshot"]["bots"][0]["name"] == "anna"
-    desk.publish("process", name="redis")
-    desk.publish("log", text="after")
-    event = wire.read()
-    assert event["method"] == "event" and event["params"]["topic"] == "log"
-    assert event["params"]["seq"] == start["seq"] + 2 and event["params"]["data"] == {"text": "after"}
-    assert "result" in wire.call("snapshot"), "commands go on beside the subscription"
+@pytest.mark.parametrize("ask", [{"line": "restart redis"}, {"name": "restart", "args": {"process": "redis"}}])
+def test_reader_is_refused_what_changes_something(desk: Desk, wire: Wire, ask: dict[str, Any]) -> None:
+    error = wire.call("command", read_only=True, language="en", **ask)["error"]
+    assert error["data"]["exit_code"] == 4
+    assert error["message"] == "/restart changes something, and this terminal is for reading only"
+    assert desk.platform.restarted == []
+    assert "result" in wire.call("command", read_only=True, line="ps")
+    assert "result" in wire.call("command", **ask)
 
 
-def test_event_that_cannot_be_told_hurts_nobody(desk: Desk, wire: Wire) -> None:
-    wire.call("subscribe")
-    desk.publish("log", text="\ud800")
-    desk.publish("log", text="fine")
-    assert wire.read()["params"]["data"] == {"text": "fine"}
-
-
-def test_platform_does_not_wait_for_a_subscriber_that_does_not_read(desk: Desk, wire: Wire) -> None:
-    wire.call("subscribe")
-    count, text = 20_000, "x" * 500
-
-    def flood() -> None:
-        for number in range(count):
-            desk.server.publish("log", {"number": number, "text": text})
-
-    desk.in_loop(flood)
-    assert "result" in desk.connect().call("snapshot"), "others are served meanwhile"
-    numbers, dropped, last_seq = [], 0, 0
-    while not numbers or numbers[-1] != count - 1:
-        params = wire.read()["params"]
-        assert params["seq"] > last_seq
-        last_seq = params["seq"]
-        if params["topic"] == "dropped":
-            dropped += params["data"]["count"]
-        else:
-            numbers.append(params["data"]["number"])
-    assert dropped > 0 and dropped + len(numbers) == count and numbers == sorted(numbers)
+def test_status_waits_for_fresh_counts_and_snapshots_for_nothing(desk: Desk, wire: Wire) -> None:
+    wire.call("snapshot")
+    wire.call("command", line="ps")
+    assert desk.platform.measured == 0
+    wire.call("command", line="status")
+    assert desk.platform.measured == 1
 
 
 def test_plain_client_speaks_it(desk: Desk) -> None:
@@ -242,21 +219,6 @@ def test_plain_client_speaks_it(desk: Desk) -> None:
         with pytest.raises(RemoteRefusal) as refused:
             client.command("bot show", {"name": "nobody"})
         assert refused.value.exit_code == 1
-
-
-@given(st.lists(st.integers(1, 400), max_size=60), st.integers(1, 9), st.integers(1, 900))
-def test_feed_is_bounded_and_counts_what_it_drops(sizes: list[int], events_max: int, bytes_max: int) -> None:
-    import asyncio
-
-    feed = Feed(None, events_max, bytes_max)
-    for seq, size in enumerate(sizes, 1):
-        feed.put(FeedLine(seq, b"x" * size))
-    if not sizes:
-        return
-    dropped, lines = asyncio.run(feed.take(bytes_max))
-    assert dropped.count + len(lines) == len(sizes) and dropped.last_seq == dropped.count
-    assert len(lines) <= events_max and (sum(map(len, lines)) <= bytes_max or len(lines) == 1)
-    assert [len(line) for line in lines] == sizes[dropped.count :]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
