@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from textual.screen import Screen
+
 from db.errors import EXIT_FAILED
 from db.protocol import CommandResult
 from db.texts import _
@@ -90,11 +92,12 @@ class Actions:
         if len(lines) > 1:
             question = _("Run these {count} commands?").format(count=len(lines))
         effect = str(most.get("effect", ""))
+        return await self._app.push_screen_wait(self._question(lines, question, danger, effect))
+
+    def _question(self, lines: Sequence[str], question: str, danger: int, effect: str) -> Screen[bool]:
+        """Return the dialog that fits the danger."""
         if danger == 1 and len(lines) == 1:
-            return bool(await self._app.push_screen_wait(ConfirmLine(question, effect)))
+            return ConfirmLine(question, effect)
         if danger < 3:
-            return bool(
-                await self._app.push_screen_wait(ConfirmBox(question, [f"salo {line}" for line in lines], effect))
-            )
-        name = lines[0].split()[-1]
-        return bool(await self._app.push_screen_wait(ConfirmName(question, name, effect)))
+            return ConfirmBox(question, [f"salo {line}" for line in lines], effect)
+        return ConfirmName(question, lines[0].split()[-1], effect)

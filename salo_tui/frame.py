@@ -14,7 +14,7 @@ from salo_tui.state import State
 from salo_tui.store import Link
 from salo_tui.widgets.keybar import KeyBar
 from salo_tui.widgets.lines import Bar
-from salo_tui.widgets.prompt import Prompt
+from salo_tui.widgets.prompt import COMMAND, SEARCH, Prompt
 from salo_tui.widgets.table_lines import Piece
 from salo_tui.words import bots_in_all, health_look, link_look, number
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from salo_tui.app import SaloApp
 
 NAME = "Salo-G2"
+SHORT_BELOW = 120  # columns: then the bots are counted without words
 
 
 class Frame(Screen[None]):
     """A screen of the terminal. A subclass has a ``TITLE_TEXT``, a ``body`` and shows the ``state`` it is given."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (30, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012  # as Textual has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
     TITLE_TEXT: ClassVar[str] = ""  # N_() text
     DEFAULT_CSS = """
     Frame { layers: base; overflow: hidden; }
@@ -68,18 +69,22 @@ class Frame(Screen[None]):
         return cast("SaloApp", self.app)
 
     def tell(self, state: State, link: Link) -> None:
-        """Show the state here and in the bars."""
-        self.show(state)
-        self.show_bars(state, link)
+        """Show the state here and in the bars, once there is something to show it on."""
+        if self.is_mounted:
+            self.show(state)
+            self.show_bars(state, link)
 
     def show_bars(self, state: State, link: Link) -> None:
         way = [Piece(NAME, "title"), *(Piece(f" ▸ {step}") for step in self.crumbs())]
         note = self.note()
-        self.query_one("#crumbs", Bar).set([*way, Piece(f"   {note}", "dim")] if note else way, _summary(state, link))
+        summary = _summary(state, link, short=self.size.width < SHORT_BELOW)
+        self.query_one("#crumbs", Bar).set([*way, Piece(f"   {note}", "dim")] if note else way, summary)
         self.query_one("#lamps", Bar).set(_lamps(state, self.marked_count()))
 
     def show_news(self, at_ms: int, pieces: list[Piece]) -> None:
         """Show the last event in its line."""
+        if not self.is_mounted:
+            return
         stamp = time.strftime("%H:%M:%S ", time.localtime(at_ms / 1000))
         self.query_one("#news", Bar).set([Piece(stamp, "dim"), *pieces])
 
@@ -91,6 +96,22 @@ class Frame(Screen[None]):
     def marked_count(self) -> int:
         """Return how many rows are marked here."""
         return 0
+
+    # What is typed at its foot.
+
+    def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
+        if message.kind == COMMAND:
+            self.run_worker(self.salo.colon.run(message.text))
+        else:
+            self.salo.colon.look_for(message.text)
+
+    def on_prompt_changed(self, message: Prompt.Changed) -> None:
+        if message.kind == SEARCH:
+            self.salo.colon.look_for(message.text)
+
+    def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
+        if message.kind == SEARCH:
+            self.salo.colon.look_for("")
 
     # Its life.
 
@@ -110,7 +131,7 @@ class Frame(Screen[None]):
             self.query_one(KeyBar).show_keys(self)
 
 
-def _summary(state: State, link: Link) -> list[Piece]:
+def _summary(state: State, link: Link, *, short: bool) -> list[Piece]:
     """Return the crumbs line's right side: the link where it is not well, the bots, what waits for a moderator."""
     look = link_look(link)
     pieces: list[Piece] = []
@@ -122,7 +143,8 @@ def _summary(state: State, link: Link) -> list[Piece]:
         pieces.append(Piece(_("the platform stops") if phase == "stopping" else _("the platform starts"), "warn"))
         pieces.append(Piece("  "))
     for bot_look, count in bots_in_all(state):
-        pieces.append(Piece(f"{bot_look.sign} {count} {_(bot_look.word)}  ", bot_look.tone))
+        word = "" if short else f" {_(bot_look.word)}"
+        pieces.append(Piece(f"{count}{bot_look.sign}{word}  ", bot_look.tone))
     unsolved = sum(bot.unsolved or 0 for bot in state.bots.values())
     pieces.append(Piece(_("unsolved {count}").format(count=unsolved), "accent" if unsolved else "dim"))
     dead = int(state.platform.get("dead") or 0)

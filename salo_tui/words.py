@@ -31,7 +31,7 @@ class Look(NamedTuple):
         return Cell(self.text, self.tone)
 
 
-OK, SLOW, DOWN = Look("●", N_("ok"), "good"), Look("◐", N_("slow"), "warn"), Look("○", N_("down"), "bad")
+OK, SLOW, DOWN = Look("●", N_("ok"), "good"), Look("◐", N_("slow"), "warn"), Look("○", N_("broken"), "bad")
 WARN, UNKNOWN = Look("◐", N_("warns"), "warn"), Look("·", N_("unknown"), "dim")
 _PROCESS = {
     "starting": Look("◐", N_("starts"), "warn"),

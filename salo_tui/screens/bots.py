@@ -64,7 +64,8 @@ class BotsScreen(Frame):
     DEFAULT_CSS = """
     BotsScreen #list { height: 1fr; }
     BotsScreen #detail { display: none; width: 44; padding: 0 1; height: 1fr; }
-    BotsScreen.-wide #detail { display: block; }
+    BotsScreen.-wide #detail, BotsScreen.-broad #detail { display: block; }
+    BotsScreen.-broad #detail { width: 64; }
     BotsScreen #log { height: 9; }
     BotsScreen.-high #log { height: 1fr; }
     """

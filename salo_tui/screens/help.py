@@ -28,9 +28,9 @@ class HelpScreen(TextDialog):
 
 def help_lines(frame: Frame) -> Iterator[str]:
     """Yield the help's lines: first what is nearest to the focus."""
-    found = {active.binding.id or active.binding.action: active for active in frame.active_bindings.values()}
+    found = {active.binding.id: active for active in frame.active_bindings.values() if active.binding.id}
     groups: dict[str, list[ActiveBinding]] = {}
-    for active in found.values():
+    for active in found.values():  # what has no id is Textual's own and for other programs
         groups.setdefault(_where(active, frame), []).append(active)
     for title in (_("In this pane"), _("On this screen"), _("Everywhere")):
         if title in groups:

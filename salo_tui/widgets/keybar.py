@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rich.cells import cell_len
-from textual.binding import Binding
+from textual.binding import ActiveBinding, Binding
 from textual.screen import Screen
 
 from db.texts import _
@@ -37,9 +38,11 @@ _NAMES = {
 class KeyBar(Bar):
     """Shows as many keys as fit. The owner calls ``show_keys`` when others may be in force."""
 
-    def show_keys(self, screen: Screen[object]) -> None:
+    def show_keys(self, screen: Screen[Any]) -> None:
         """Take the bindings in force on a screen: first its own, then the app's; those that say ``show``."""
-        found = {active.binding.id or active.binding.action: active for active in screen.active_bindings.values()}
+        found: dict[str, ActiveBinding] = {}
+        for active in screen.active_bindings.values():
+            found.setdefault(active.binding.id or active.binding.action, active)
         shown = [active for active in found.values() if active.binding.show and active.enabled]
         own = [active.binding for active in shown if active.node is not screen.app]
         everywhere = [active.binding for active in shown if active.node is screen.app]
