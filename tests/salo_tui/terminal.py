@@ -142,6 +142,7 @@ class Terminal:
         size: tuple[int, int] = (80, 24),
         term: str = "xterm-256color",
         env: Mapping[str, str] | None = None,
+        wrap: Sequence[str] = (),
     ) -> None:
         self.screen = Screen(*size)
         self.received = 0  # bytes since the start
@@ -151,7 +152,8 @@ class Terminal:
         self._reading.set()
         self._master, slave = pty.openpty()
         _set_size(slave, size)
-        command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(slave), *app_command(module, arguments)]
+        app = [*wrap, *app_command(module, arguments)]
+        command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(slave), *app]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment(term, env or {}), start_new_session=True)
         wait_until(lambda: self._is_open() or self.process.poll() is not None)
         os.close(slave)
@@ -170,9 +172,14 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
-        self._closing = True
-        self._thread.join(10)
-        os.close(self._master)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Go away, as ssh does whose line is cut; the app may live on."""
+        if not self._closing:
+            self._closing = True
+            self._thread.join(10)
+            os.close(self._master)
 
     def press(self, *keys: str) -> None:
         """Press keys by name (``up``, ``ctrl+u``), or type what is no name."""
