@@ -51,6 +51,11 @@ class Rows:
         for place in [place for place in self._rows if place >= length]:
             self._forget(place)
 
+    def restart(self, length: int) -> None:
+        """Begin a long list anew, without any of its rows."""
+        self._rows, self._places = {}, {}
+        self._paged, self._length = True, length
+
     def put(self, first: int, rows: Iterable[Row], near: int) -> None:
         """Add rows from the place ``first`` on; ``near`` is the place that is looked at."""
         for place, row in enumerate(rows, first):

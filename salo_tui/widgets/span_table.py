@@ -6,7 +6,7 @@ does with it (``Highlighted``, ``Selected``, ``MarksChanged``, ``PageWanted``). 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -148,6 +148,14 @@ class SpanTable(Widget, can_focus=True):
         self._wanted -= {first // PAGE_ROWS * PAGE_ROWS}
         self._follow()
 
+    def set_pages(self, length: int, pages: Mapping[int, Sequence[Row]]) -> None:
+        """Show a long list anew: its length, and pages of it by the place of their first row. Marks stay."""
+        self._rows.restart(length)
+        for first, rows in pages.items():
+            self._rows.put(first, rows, self._cursor)
+        self._wanted = frozenset()
+        self._follow()
+
     def change_row(self, row: Row) -> bool:
         """Show a row anew, and return whether it is there."""
         known = self._rows.change(row)
@@ -165,6 +173,12 @@ class SpanTable(Widget, can_focus=True):
     def cursor_id(self) -> str | None:
         """The id of the row the cursor is on."""
         return self._cursor_id
+
+    @property
+    def pages_seen(self) -> tuple[int, ...]:
+        """The places at which the pages begin of which rows are seen, if the list were long enough."""
+        last = self._top + max(self._height, 1) - 1
+        return tuple(range(self._top // PAGE_ROWS * PAGE_ROWS, last + 1, PAGE_ROWS))
 
     @property
     def marked(self) -> frozenset[str]:

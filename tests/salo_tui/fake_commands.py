@@ -32,7 +32,7 @@ def run(data: FakeData, params: dict[str, Any]) -> CommandResult:
         declaration, arguments = known, bind_mapping(known, params.get("args", {}))
     if params.get("read_only") and declaration.changing:
         refusal = Refused(f"read-only: {declaration.name} would change something")
-        refusal.exit_code = READ_ONLY_EXIT  # type: ignore[misc]
+        refusal.exit_code = READ_ONLY_EXIT
         raise refusal
     return _BODIES.get(declaration.name, _plain(declaration))(data, arguments)
 
@@ -64,10 +64,12 @@ def _unsolved_list(data: FakeData, args: Arguments) -> CommandResult:
 def _unsolved_show(data: FakeData, args: Arguments) -> CommandResult:
     row = _phrase(data, args)
     nearest = [
-        {"id": 881, "phrase": "когда доставка", "answer": "Доставляем каждый день с 10 до 22", "likeness": 0.83},
-        {"id": 17, "phrase": "[b]сколько[/] ждать", "answer": "Два дня", "likeness": 0.61},
+        {"rx": "когда доставка", "tx": "Доставляем каждый день с 10 до 22", "score": 0.83},
+        {"rx": "[b]сколько[/] ждать", "tx": "Два дня", "score": 0.61},
+        {"rx": "\x1b[2Jдоставка \u202eпицы", "tx": "Час", "score": 0.58},
     ]
-    return CommandResult(row["phrase"], {**row, "answers": [], "asked": [], "nearest": nearest})
+    answers = {"known": [], "nearest": nearest, "nearest_of_all": True}
+    return CommandResult(row["phrase"], {**row, "edited_ms": None, "asked": [], **answers})
 
 
 @_body("unsolved answer")
