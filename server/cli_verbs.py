@@ -35,6 +35,7 @@ _GROUPS = {
     "bot": N_("Bots: the VK communities that Salo speaks for."),
     "queue": N_("What waits in the bots' inboxes."),
     "dead": N_("Dead letters: events that were given up."),
+    "ticker": N_("Tickers: the periodic duties."),
     "unsolved": N_("Phrases that no bot could answer."),
 }
 

@@ -21,7 +21,7 @@ from db.bot_config import BotConfig
 from db.bots import Bot
 from db.errors import EXIT_OK, NotFound
 from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
-from db.protocol import Health, PlatformSnapshot, ProcessInfo
+from db.protocol import Health, PlatformSnapshot, ProcessInfo, TickerInfo
 from db.settings import Settings
 from db.texts import _
 from db.version import VERSION
@@ -48,6 +48,7 @@ from server.storage.embedded_mariadb import mariadb_spec
 from server.storage.embedded_redis import redis_spec
 from server.storage.lock import LEAVING, PLATFORM, StateLock
 from server.supervisor import Supervisor
+from server.tickers.service import Tickers
 from server.tie import stop_with_terminal
 
 LOCK_WAIT_S = 10.0  # for a command of the shell, or a platform on its way out, to let go of the storage
@@ -96,6 +97,7 @@ class Platform:
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
         self.board = Board(self._control.publish)
+        self._tickers = Tickers(settings, self._zygote, self.board)
         self._gauges = Gauges(settings, lambda: self._bots.values(), lambda: self._control.has_subscribers)
         self._counting: asyncio.Task[None] | None = None
         self._dispatcher: Dispatcher | None = None
@@ -110,7 +112,8 @@ class Platform:
         lanes = self._dispatcher.lanes() if self._dispatcher else {}
         known = [(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
         bots = [bot_info(bot, lane, self.board.bot_health(bot.name), self._gauges.unsolved(bot)) for bot, lane in known]
-        processes = [*map(steady, self._supervisor.processes()), *worker_infos(self._pool.pids)]
+        workers = [*worker_infos(self._pool.pids), *worker_infos(self._tickers.pids, "ticker")]
+        processes = [*map(steady, self._supervisor.processes()), *workers]
         lamps = self.board.lamps(processes)
         return PlatformSnapshot(self._facts(lamps), bots, processes, self.board.tickers(), self._control.seq)
 
@@ -134,6 +137,14 @@ class Platform:
         except KeyError:
             known = ", ".join(info.name for info in self._supervisor.processes())
             raise NotFound(_("there is no process {name}; there are: {known}").format(name=name, known=known)) from None
+
+    async def run_ticker(self, name: str, bot: str) -> list[TickerInfo]:
+        """Let a ticker tick now, and return how it is after that; ``bot`` empty: that of each bot."""
+        return await self._tickers.run(name, bot)
+
+    async def pause_ticker(self, name: str, bot: str, is_paused: bool) -> list[TickerInfo]:
+        """Pause a ticker, or let it go on, and return how it is."""
+        return await self._tickers.pause(name, bot, is_paused)
 
     def _facts(self, lamps: dict[str, Health]) -> dict[str, Any]:
         storage = self._settings.storage
@@ -182,7 +193,7 @@ class Platform:
         if is_redis_embedded(self._settings):
             await self._have(redis_spec(self._settings, self._lock))
         callbacks = callback_specs(self._settings, self._listener.fileno())
-        for spec in [*callbacks, *self._engine_specs()]:
+        for spec in [*callbacks, zygote_spec(self._settings)]:  # with another engine for the tickers alone
             await self._supervisor.add(spec)
         if is_maria_embedded(self._settings):
             await self._have(await asyncio.to_thread(mariadb_spec, self._settings, self._lock))
@@ -200,22 +211,21 @@ class Platform:
         await self._supervisor.add(spec)
         await self._supervisor.wait_ready(spec.name, spec.ready_within_s)
 
-    def _engine_specs(self) -> list[ChildSpec]:
-        return [] if self._settings.engine.command else [zygote_spec(self._settings)]
-
     async def _start_lanes(self) -> None:
         self._pool.start()
+        host = host_id(self._settings.state)
         dispatcher = Dispatcher(
             self._settings,
             async_redis_client(self._settings),
             self._load_bots,
             self._pool,
-            host_id(self._settings.state),
-            self._control.publish,
+            host,
+            self._on_step,
             answerer(self._resources, self, self._executor),
         )
         await dispatcher.start()
         self._dispatcher = dispatcher
+        self._tickers.start(dispatcher, host)
         self._counting = asyncio.create_task(self._gauges.run())
 
     async def _go_down(self) -> None:
@@ -229,6 +239,7 @@ class Platform:
         if self._counting is not None:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
+        await self._tickers.stop()
         if self._dispatcher is not None:
             await self._dispatcher.drain(DRAIN_S)
         await self._pool.stop()
@@ -249,6 +260,10 @@ class Platform:
 
     def _on_process(self, info: ProcessInfo) -> None:
         self._control.publish("process", asdict(steady(info)))
+
+    def _on_step(self, topic: str, told: dict[str, Any]) -> None:
+        self._control.publish(topic, told)
+        self._tickers.heard(topic, told)
 
     def _on_line(self, name: str, line: str) -> None:
         self._control.publish("log", self._levels.told(name, line))

@@ -39,14 +39,14 @@ def bot_info(bot: Bot, lane: LaneInfo, health: Health | None, unsolved: int | No
     )
 
 
-def worker_infos(pids: Iterable[int]) -> list[ProcessInfo]:
-    """Return the engine workers, which belong to the pool and not to the supervisor."""
+def worker_infos(pids: Iterable[int], kind: str = "worker") -> list[ProcessInfo]:
+    """Return engine or ticker workers, which belong to their pool and not to the supervisor."""
     found = []
     for pid in pids:
         with suppress(psutil.Error):
             process = psutil.Process(pid)
             uptime, memory = time.time() - process.create_time(), int(process.memory_info().rss)
-            found.append(steady(ProcessInfo("worker", f"worker-{pid}", pid, "running", 0, uptime, memory)))
+            found.append(steady(ProcessInfo(kind, f"{kind}-{pid}", pid, "running", 0, uptime, memory)))
     return found
 
 

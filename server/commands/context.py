@@ -12,7 +12,7 @@ from redis import Redis
 from db.bases import BaseStore
 from db.bots import BotStore
 from db.links import redis_client
-from db.protocol import PlatformSnapshot
+from db.protocol import PlatformSnapshot, TickerInfo
 from db.seal import Sealer
 from db.settings import Settings
 from db.texts import _
@@ -42,6 +42,14 @@ class PlatformView(Protocol):
 
     def restart(self, name: str) -> Awaitable[None] | None:
         """Restart one process; ``SaloError`` when there is none of this name."""
+        ...
+
+    def run_ticker(self, name: str, bot: str) -> Awaitable[list[TickerInfo]] | list[TickerInfo]:
+        """Let a ticker tick now, and return how it is after that; ``bot`` empty: that of each bot."""
+        ...
+
+    def pause_ticker(self, name: str, bot: str, is_paused: bool) -> Awaitable[list[TickerInfo]] | list[TickerInfo]:
+        """Pause a ticker, or let it go on, and return how it is."""
         ...
 
 

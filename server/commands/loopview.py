@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from db.protocol import PlatformSnapshot
+from db.protocol import PlatformSnapshot, TickerInfo
 from db.texts import _
 from engine.commands.errors import CommandError
 from server.commands.context import PlatformView
@@ -38,6 +38,14 @@ class LoopView:
 
     def restart(self, name: str) -> None:
         self._call(lambda: self._view.restart(name))
+
+    def run_ticker(self, name: str, bot: str) -> list[TickerInfo]:
+        found: list[TickerInfo] = self._call(lambda: self._view.run_ticker(name, bot))
+        return found
+
+    def pause_ticker(self, name: str, bot: str, is_paused: bool) -> list[TickerInfo]:
+        found: list[TickerInfo] = self._call(lambda: self._view.pause_ticker(name, bot, is_paused))
+        return found
 
     def _call(self, work: Callable[[], Any]) -> Any:
         async def run() -> Any:

@@ -132,6 +132,14 @@ class Dispatcher:
         """Return all bots with their lanes."""
         return {name: self._info(name, bot) for name, (bot, _config) in self._bots.items()}
 
+    def bots(self) -> dict[str, tuple[Bot, BotConfig]]:
+        """Return all bots with their settings."""
+        return self._bots
+
+    def lease(self, bot: str) -> str | None:
+        """Return the value of a bot's lease when its lane runs here."""
+        return self._leases.value(bot) if bot in self._lanes and bot in self._leases else None
+
     def _info(self, name: str, bot: Bot) -> LaneInfo:
         counters = dict(self._counters.get(name, {}))
         recent = self._recents.figures(name)

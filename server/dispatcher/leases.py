@@ -26,12 +26,18 @@ class Leases:
     """The leases of one host. A value is new at every taking, so that nobody is mistaken for an earlier owner."""
 
     def __init__(
-        self, redis: BatchedRedis, host_id: str, lease_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        redis: BatchedRedis,
+        host_id: str,
+        lease_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        key: Callable[[str], str] = keys.lease,
     ) -> None:
         self._redis = redis
         self._host_id = host_id
         self._lease_s = lease_s
         self._clock = clock
+        self._key = key
         self._held: dict[str, _Held] = {}
         self._asked: dict[str, str] = {}  # values that may have been taken: the answer was lost
 
@@ -48,7 +54,7 @@ class Leases:
 
     async def inherit(self, bots: Sequence[str]) -> int:
         """Drop the leases of the dead platform that had our host id. Only for who holds the state directory's lock."""
-        names = [keys.lease(bot) for bot in bots]
+        names = [self._key(bot) for bot in bots]
         return int(await self._run(_INHERIT, names, [f"{self._host_id}:"])) if names else 0
 
     async def take(self, bots: Iterable[str]) -> list[str]:
@@ -84,7 +90,7 @@ class Leases:
         """Give back those that we hold, and tell the other hosts."""
         values = {bot: self._held[bot].value for bot in bots if bot in self._held}
         if values:
-            names = [keys.lease(bot) for bot in values]
+            names = [self._key(bot) for bot in values]
             await self._run(_RELEASE, names, [keys.LEASES_RELEASED, *values.values()])
         for bot in values:
             self._held.pop(bot, None)
@@ -99,7 +105,7 @@ class Leases:
     async def _owned(self, script: Script, values: dict[str, str]) -> list[int]:
         if not values:
             return []
-        names = [keys.lease(bot) for bot in values]
+        names = [self._key(bot) for bot in values]
         answer = await self._run(script, names, [int(self._lease_s * 1000), *values.values()])
         return list(answer)
 

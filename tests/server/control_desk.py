@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from db.errors import NotFound
-from db.protocol import BotInfo, PlatformSnapshot, ProcessInfo
+from db.protocol import BotInfo, PlatformSnapshot, ProcessInfo, TickerInfo
 from db.settings import Settings, load_settings
 from server.control import ControlServer
 
@@ -45,6 +45,12 @@ class SmallPlatform:
         if name != "redis":
             raise NotFound(f"there is no process {name}")
         self.restarted.append(name)
+
+    async def run_ticker(self, name: str, bot: str) -> list[TickerInfo]:
+        return [TickerInfo(name, bot, 600.0, "waiting", 1, 2, 3, "failed" if bot == "boris" else "ok")]
+
+    async def pause_ticker(self, name: str, bot: str, is_paused: bool) -> list[TickerInfo]:
+        return [TickerInfo(name, bot, 600.0, "paused" if is_paused else "waiting")]
 
 
 class Desk:

@@ -5,7 +5,7 @@ A new file is named here; a new command needs only its place in a file's tuple, 
 
 from __future__ import annotations
 
-from engine.commands.declared import bases, bots, platform, queues, talk, unsolved
+from engine.commands.declared import bases, bots, platform, queues, talk, tickers, unsolved
 
 ALL = (
     *talk.DECLARATIONS,
@@ -13,5 +13,6 @@ ALL = (
     *bots.DECLARATIONS,
     *bases.DECLARATIONS,
     *queues.DECLARATIONS,
+    *tickers.DECLARATIONS,
     *unsolved.DECLARATIONS,
 )

@@ -1,0 +1,7 @@
+"""All tickers. A new one needs its file here, a body in ``engine/tickers/``, and its period in ``[tickers]``."""
+
+from __future__ import annotations
+
+from server.tickers import bot_health, storage_health
+
+ALL = (bot_health.TICKER, storage_health.TICKER)

@@ -1,0 +1,163 @@
+"""Does one tick of one duty: a worker gets it, what it found is shown, logged when it changed, and kept in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+
+from redis.exceptions import RedisError
+
+from db import tickers as stored
+from db.errors import StorageUnavailable
+from db.protocol import Health, TickerInfo
+from db.settings import Settings
+from db.texts import _, use_language
+from db.tickers import TickerState
+from server.dispatcher.batching import BatchedRedis
+from server.dispatcher.pool import Pool
+from server.tickers.declare import Scope
+from server.tickers.duty import Duty
+from server.tickers.schedule import next_due_ms
+from server.tickers.ticks import Outcome, failed, run_tick, tick_job
+
+READ_S, WRITE_S = 1.0, 2.0  # for Redis; a tick does not wait longer for it
+
+SILENT = (StorageUnavailable, RedisError, OSError, TimeoutError)  # Redis gives no answer, or not now
+
+log = logging.getLogger(__name__)
+
+
+class Board(Protocol):
+    """Where it is shown what was found. Called in the loop."""
+
+    def set_ticker(self, info: TickerInfo) -> None: ...
+
+    def set_tickers(self, infos: Iterable[TickerInfo]) -> None: ...
+
+    def set_lamp(self, name: str, health: Health) -> None: ...
+
+    def set_bot_health(self, bot: str, health: Health | None) -> None: ...
+
+
+class Ticking:
+    """The way of a tick. Ends within the deadline and a few seconds, whatever workers and Redis do."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        redis: BatchedRedis,
+        pool: Pool,
+        board: Board,
+        clock: Callable[[], int],
+        dice: random.Random,
+    ) -> None:
+        self._settings = settings
+        self._redis = redis
+        self._pool = pool
+        self._board = board
+        self._clock = clock
+        self._dice = dice
+
+    async def tick(self, duty: Duty) -> None:
+        """Do one tick, or pass it over, and plan the next one; who cancels it has planned already."""
+        due_ms, is_forced, duty.is_forced = duty.due_ms or self._clock(), duty.is_forced, False
+        lease = duty.lease or ("", "")
+        try:
+            with use_language(self._settings.platform.language):
+                if is_forced or not await self._is_paused(duty):
+                    outcome = await self._run(duty)
+                    wait_s = _wait_s(duty, outcome)
+                    self._conclude(duty, outcome, next_due_ms(due_ms, wait_s, self._clock(), self._dice))
+                    await self._write(duty, lease)
+                else:
+                    duty.due_ms = next_due_ms(due_ms, duty.period_s, self._clock(), self._dice)
+        except Exception:
+            log.exception("tick failed ticker=%s bot=%s", duty.ticker.name, duty.bot_name)
+            duty.due_ms = next_due_ms(due_ms, duty.period_s, self._clock(), self._dice)
+        finally:
+            duty.is_ticking, duty.task = False, None
+            duty.ended.set()
+
+    async def _is_paused(self, duty: Duty) -> bool:
+        """Ask Redis, since another host's operator may have paused it; when Redis is silent, what was known holds."""
+        if duty.ticker.scope is not Scope.HOST:
+            with suppress(*SILENT):
+                async with asyncio.timeout(READ_S):
+                    (state,) = stored.states(await self._redis.run(stored.read([duty.place])))
+                if state.is_paused != duty.state.is_paused:
+                    duty.state = replace(duty.state, is_paused=state.is_paused)
+                    self._board.set_ticker(duty.info())
+        return duty.state.is_paused
+
+    async def _run(self, duty: Duty) -> Outcome:
+        deadline_s = duty.ticker.deadline_s(self._settings.tickers)
+        try:
+            async with asyncio.timeout(deadline_s):
+                worker = await self._pool.acquire()
+        except TimeoutError:
+            return failed(_("no process was free for it"), "no ticker worker was free")
+        started_ms, started_s = self._clock(), time.monotonic()
+        try:
+            duty.is_ticking = True
+            duty.state = replace(duty.state, last_ms=started_ms)
+            self._board.set_ticker(duty.info())
+            outcome = await run_tick(worker, tick_job(duty, _entry(duty), deadline_s), deadline_s, started_ms)
+        finally:
+            worker.release()
+        duty.state = replace(duty.state, took_ms=round((time.monotonic() - started_s) * 1000))
+        return outcome
+
+    def _conclude(self, duty: Duty, outcome: Outcome, next_ms: int) -> None:
+        """Remember and show what a tick found, and log it when it changed."""
+        duty.is_ticking, duty.due_ms = False, next_ms
+        if outcome.is_void:
+            self._board.set_ticker(duty.info())
+            return
+        before = duty.state
+        failures = before.failures + 1 if outcome.result == "failed" else 0
+        duty.state = replace(
+            before, next_ms=next_ms, result=outcome.result, text=outcome.text, ms=outcome.ms, failures=failures
+        )
+        _log_change(duty, before, outcome)
+        for name in duty.ticker.lamps:
+            lit = outcome.parts.get(name) or Health("bad", outcome.text, None, before.last_ms or next_ms)
+            self._board.set_lamp(name, lit)
+        if duty.bot is not None and duty.ticker.tells_health:
+            self._board.set_bot_health(duty.bot.name, duty.health())
+        self._board.set_ticker(duty.info())
+
+    async def _write(self, duty: Duty, lease: tuple[str, str]) -> None:
+        """Keep the state, unless the lease under which the tick began is lost; else the next tick will."""
+        slots_of = _entry(duty) if duty.bot is not None else ""
+        call = stored.write_tick(duty.place, duty.state, lease, slots_of)
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await self._redis.run(call)
+        except SILENT as error:
+            log.debug("tick not written ticker=%s bot=%s error=%s", duty.ticker.name, duty.bot_name, error)
+
+
+def _entry(duty: Duty) -> str:
+    """Return the name of the tick that began last: of its job, and of the slots of the token's rate that it takes."""
+    bot = duty.bot_name or "-"
+    return f"tick-{duty.ticker.name}-{bot}-{duty.state.last_ms}"
+
+
+def _wait_s(duty: Duty, outcome: Outcome) -> float:
+    """Return how long to wait for the next tick: less when something is wrong that may be mended meanwhile."""
+    recheck_s = duty.ticker.recheck_s
+    return duty.period_s if outcome.result == "ok" or recheck_s is None else min(duty.period_s, recheck_s)
+
+
+def _log_change(duty: Duty, before: TickerState, outcome: Outcome) -> None:
+    if outcome.result == before.result or (before.result is None and outcome.result == "ok"):
+        return
+    level = logging.INFO if outcome.result == "ok" else logging.WARNING
+    facts = (duty.ticker.name, duty.bot_name or "-", outcome.result, before.result or "unknown", outcome.reason)
+    log.log(level, "ticker says ticker=%s bot=%s state=%s before=%s reason=%s", *facts)
