@@ -146,9 +146,12 @@ def _summary(state: State, link: Link, *, short: bool) -> list[Piece]:
         word = "" if short else f" {_(bot_look.word)}"
         pieces.append(Piece(f"{count}{bot_look.sign}{word}  ", bot_look.tone))
     unsolved = sum(bot.unsolved or 0 for bot in state.bots.values())
-    pieces.append(Piece(_("unsolved {count}").format(count=unsolved), "accent" if unsolved else "dim"))
+    text = _("unslvd {count}") if short else _("unsolved {count}")
+    pieces.append(Piece(text.format(count=unsolved), "accent" if unsolved else "dim"))
     dead = int(state.platform.get("dead") or 0)
-    if dead:
+    if dead and short:
+        pieces.append(Piece("  " + _("dead {count}").format(count=dead), "bad"))
+    elif dead:
         text = ngettext("{count} dead letter", "{count} dead letters", dead).format(count=dead)
         pieces.append(Piece(f"  {text}", "bad"))
     return pieces

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Grid
 
 from db.protocol import BotInfo
-from db.texts import N_, _, ngettext
+from db.texts import N_, _
 from salo_tui.feeds import FeedLog
 from salo_tui.frame import Frame
 from salo_tui.screens.bot import BotScreen
@@ -19,6 +19,7 @@ from salo_tui.words import bot_look, number
 
 PANES_MAX = 20
 PANE_CELLS, PANE_LINES = 38, 6  # the least that is still of use
+BARS = 4  # lines of the frame
 
 
 class PanesScreen(Frame):
@@ -33,30 +34,35 @@ class PanesScreen(Frame):
         Binding("shift+tab", "next(-1)", N_("previous"), show=False, id="panes.previous"),
         Binding("enter", "open", N_("open"), id="panes.open"),
         Binding("Z", "zoom", N_("full screen"), id="panes.zoom"),
+        Binding("right_square_bracket", "turn(1)", N_("more bots"), id="panes.more"),
+        Binding("left_square_bracket", "turn(-1)", N_("bots before"), show=False, id="panes.before"),
         Binding("slash", "search", N_("find in all"), id="panes.search"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._names: tuple[str, ...] = ()
+        self._names: tuple[str, ...] = ()  # of the panes that are there
+        self._first = 0  # of the bots that are shown
 
     def body(self) -> ComposeResult:
         yield Grid()
 
     def note(self) -> str:
-        left = len(self._wanted()) - PANES_MAX
-        return (
-            ngettext("{n} bot more is not shown", "{n} bots more are not shown", left).format(n=left)
-            if left > 0
-            else ""
-        )
+        count, shown = len(self._wanted()), len(self._names)
+        if shown >= count:
+            return ""
+        last = self._first + shown
+        return _("{first}–{last} of {count}").format(first=self._first + 1, last=last, count=count)
 
     def _wanted(self) -> tuple[str, ...]:
         bots = self.salo.state.bots
         return tuple(name for name in self.salo.marked_bots if name in bots) or tuple(bots)
 
     def show(self, state: State) -> None:
-        names = self._wanted()[:PANES_MAX]
+        wanted = self._wanted()
+        most = min(PANES_MAX, panes_that_fit(*self._room()))
+        self._first = max(0, min(self._first, len(wanted) - 1))
+        names = wanted[self._first : self._first + most]
         if names != self._names:
             self._names = names
             self.run_worker(self._build(), exclusive=True, group="panes")
@@ -64,6 +70,17 @@ class PanesScreen(Frame):
             bot = state.bots.get(pane.id or "")
             if bot is not None:
                 _entitle(pane, bot)
+
+    def _room(self) -> tuple[int, int]:
+        """Return the columns and lines that the grid has."""
+        return self.size.width, self.size.height - BARS
+
+    def action_turn(self, by: int) -> None:
+        """Show the next bots, or those before."""
+        count, most = len(self._wanted()), max(1, len(self._names))
+        if 0 <= self._first + by * most < count:
+            self._first += by * most
+            self.tell(self.salo.state, self.salo.link)
 
     async def _build(self) -> None:
         """Make a pane for each bot anew."""
@@ -79,11 +96,12 @@ class PanesScreen(Frame):
 
     def on_resize(self) -> None:
         super().on_resize()
+        self.show(self.salo.state)
         self._fit()
 
     def _fit(self) -> None:
         """Lay the panes out in as many columns as the width, and the height, asks for."""
-        columns = columns_for(len(self._names), self.size.width, self.size.height - 4)
+        columns = columns_for(len(self._names), *self._room())
         self.query_one(Grid).styles.grid_size_columns = columns
 
     def action_next(self, by: int) -> None:
@@ -108,6 +126,11 @@ def columns_for(count: int, width: int, height: int) -> int:
     most = max(1, width // PANE_CELLS)
     rows = max(1, height // PANE_LINES)
     return max(1, min(most, math.ceil(count / rows)))
+
+
+def panes_that_fit(width: int, height: int) -> int:
+    """Return how many panes of use there is room for."""
+    return max(1, width // PANE_CELLS) * max(1, height // PANE_LINES)
 
 
 def _entitle(pane: FeedLog, bot: BotInfo) -> None:
