@@ -19,8 +19,11 @@ from db.settings import Settings
 from db.texts import N_, _
 from salo_tui.actions import Actions
 from salo_tui.colon import Colon
+from salo_tui.driver import TerminalDriver
 from salo_tui.feeds import FeedLog, Feeds
 from salo_tui.frame import Frame
+from salo_tui.keeper import Keeper, Phase, Standing
+from salo_tui.launch import Tie
 from salo_tui.news import line_of
 from salo_tui.screens.bots import BotsScreen
 from salo_tui.screens.dead import DeadScreen
@@ -45,9 +48,10 @@ _POOR = ("linux", "vt", "ansi", "xterm-16color", "dumb")
 
 @dataclass(frozen=True, slots=True)
 class TerminalOptions:
-    """How the terminal was started. In a demo, leaving it ends the demo."""
+    """How the terminal was started. ``starts``: it starts the platform. In a demo, leaving it ends the demo."""
 
     read_only: bool = False
+    starts: bool = False
     demo: bool = False
     ephemeral: bool = False
     first_screen: str = "bots"
@@ -68,13 +72,13 @@ class SaloApp(App[str]):
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False  # a selection would colour each letter for itself
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1,2", "go('bots')", N_("bots"), id="go.bots"),
-        Binding("3", "go('logs')", N_("logs"), id="go.logs"),
-        Binding("4", "go('unsolved')", N_("unsolved"), id="go.unsolved"),
-        Binding("5", "go('tickers')", N_("tickers"), id="go.tickers"),
-        Binding("6", "go('processes')", N_("processes"), id="go.processes"),
-        Binding("9", "go('dead')", N_("dead letters"), id="go.dead"),
-        Binding("0", "go('panes')", N_("panes"), id="go.panes"),
+        Binding("1,2", "go('bots')", N_("Bots"), id="go.bots"),
+        Binding("3", "go('logs')", N_("Logs"), id="go.logs"),
+        Binding("4", "go('unsolved')", N_("Unsolved"), id="go.unsolved"),
+        Binding("5", "go('tickers')", N_("Tickers"), id="go.tickers"),
+        Binding("6", "go('processes')", N_("Processes"), id="go.processes"),
+        Binding("9", "go('dead')", N_("Dead letters"), id="go.dead"),
+        Binding("0", "go('panes')", N_("Panes"), id="go.panes"),
         Binding("colon", "command", N_("command"), id="app.command"),
         Binding("question_mark,f1", "help", N_("help"), id="app.help"),
         Binding("q", "leave", N_("quit"), id="app.leave"),
@@ -85,7 +89,7 @@ class SaloApp(App[str]):
     ]
 
     def __init__(self, settings: Settings, options: TerminalOptions = TerminalOptions()) -> None:  # frozen
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.settings = settings
         self.options = options
         self.read_only = options.read_only
@@ -93,6 +97,8 @@ class SaloApp(App[str]):
         self.marked_bots: tuple[str, ...] = ()
         self.last_news = (int(time.time() * 1000), first_news(options))
         self.store = Store(settings.state, self._on_state, self._on_link, self._on_event)
+        self.tie = Tie() if options.ephemeral else None
+        self.keeper = Keeper(settings, lambda: self.may_start, self._on_standing, self.tie)
         self.actions = Actions(self)
         self.taught = Taught()
         self.colon = Colon(self)
@@ -112,6 +118,11 @@ class SaloApp(App[str]):
         return self.store.link
 
     @property
+    def may_start(self) -> bool:
+        """Whether a platform that is not there is ours to start."""
+        return self.options.starts and not self.read_only
+
+    @property
     def frame(self) -> Frame | None:
         """The screen that is seen, below whatever dialog is open."""
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Frame)), None)
@@ -122,6 +133,13 @@ class SaloApp(App[str]):
             self.pop_screen()
         if not isinstance(self.screen, self.SCREENS[name]):  # type: ignore[arg-type]
             self.switch_screen(name)
+
+    def pass_by(self) -> None:
+        """Leave the screen of the start."""
+        if isinstance(self.screen_stack[1], WaitingScreen):
+            self.go(self.options.first_screen)
+        elif isinstance(self.screen, WaitingScreen):
+            self.pop_screen()
 
     def tell_news(self, at_ms: int, pieces: list[Piece]) -> None:
         """Show what was done, or happened, in the event line of all screens."""
@@ -167,18 +185,36 @@ class SaloApp(App[str]):
         self.run_worker(self.store.run(), name="store", exit_on_error=True)
 
     def _on_state(self, state: State) -> None:
+        self.keeper.state_changed(state)
         if self.frame is not None:
             self.frame.tell(state, self.link)
 
     def _on_link(self, link: Link) -> None:
         if link.status is LinkStatus.LOST and link.attempt == 1:
-            self.say(_("the platform is gone: {reason}; coming back as soon as it is there").format(reason=link.reason))
+            reason = f": {link.reason}" if link.reason else ""
+            self.say(_("the platform is gone{reason}; coming back as soon as it is there").format(reason=reason))
         elif link.status is LinkStatus.RECONNECTED:
             self.say(_("the platform is back, pid {pid}").format(pid=self.state.platform.get("pid")), "good")
+        self.keeper.link_changed(link, self.state)
         if link.is_up:
             self.run_worker(self._greet(), name="greet", exclusive=True, group="greet")
         if self.frame is not None:
             self.frame.tell(self.state, link)
+
+    def _on_standing(self, standing: Standing) -> None:
+        if standing.phase is Phase.STARTING:
+            self.store.hurry()
+        elif standing.phase is Phase.UP:
+            self.pass_by()
+        elif standing.waits_for_us and self.may_start and not isinstance(self.frame, WaitingScreen):
+            self.push_screen(WaitingScreen())
+        elif standing.phase is Phase.STOPPED:
+            self.say(_("the platform was stopped by {who}").format(who=standing.reason), "warn")
+        elif standing.phase is Phase.DIED:
+            self.say(_("the platform died; it is started again"), "bad")
+        if self.frame is not None:
+            self.frame.refresh_bindings()
+            self.frame.tell(self.state, self.link)
 
     async def _greet(self) -> None:
         """Learn the commands and the last lines of a platform that we have just reached."""
@@ -191,8 +227,6 @@ class SaloApp(App[str]):
                 self._take_old(event)
         except SaloError:
             return  # it went away again; the next link begins anew
-        if isinstance(self.screen_stack[1], WaitingScreen):
-            self.go(self.options.first_screen)
         self._catch_up()
 
     def _take_old(self, event: PlatformEvent) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from db.texts import N_, _
-from salo_tui.widgets.dialogs import ConfirmLine, LeaveDialog, TextDialog
+from db.texts import _
+from salo_tui.widgets.dialogs import ConfirmLine, LeaveDialog, Leaving, TextDialog
 from salo_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from salo_tui.app import SaloApp
 
-GOES = {"bots": N_("bots"), "logs": N_("logs"), "unsolved": N_("unsolved"), "tickers": N_("tickers"),
-        "processes": N_("processes"), "dead": N_("dead letters"), "panes": N_("panes")}  # fmt: skip
+GOES = ("bots", "logs", "unsolved", "tickers", "processes", "dead", "panes")
 
 
 class Colon:
@@ -55,15 +55,18 @@ class Colon:
 
     async def leave(self) -> None:
         """Ask what is to become of the platform, and leave, or stay."""
-        answer = "stop" if self._app.options.ephemeral else "leave"
-        if self._app.link.is_up and not self._app.read_only and not self._app.options.demo:
-            answer = await self._app.push_screen_wait(LeaveDialog(focus=answer))
+        app = self._app
+        answer: Leaving = "leave"
+        if app.link.is_up and not app.read_only and not app.options.demo:
+            answer = await app.push_screen_wait(LeaveDialog(focus=first_answer(os.environ, app)))
         if answer == "stop":
-            results = await self._app.actions.run("stop", sure=True)
+            results = await app.actions.run("stop", sure=True)
             if results and results[-1].exit_code:
                 return
+        elif answer == "leave" and app.tie is not None and app.link.is_up:
+            app.tie.let_go()
         if answer != "stay":
-            self._app.exit(answer)
+            app.exit(answer)
 
     async def _run_in_platform(self, line: str) -> None:
         """Run a line; what it says is shown in the event line, or, when it is longer, in a window of its own."""
@@ -110,6 +113,13 @@ class Colon:
 
     async def _do_slow(self, word: str) -> None:
         self._app.set_slow(word != "off")
+
+
+def first_answer(environ: Mapping[str, str], app: SaloApp) -> Leaving:
+    """Return what is most likely meant by leaving: whoever started the platform here and now ends it, too."""
+    if app.options.ephemeral:
+        return "stop"
+    return "stop" if app.keeper.has_started and "SSH_CONNECTION" not in environ else "leave"
 
 
 def local_commands() -> list[dict[str, Any]]:

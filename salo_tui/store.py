@@ -75,6 +75,11 @@ class Store:
         self._since: list[PlatformEvent] | None = None  # while a snapshot is waited for
         self._stale = asyncio.Event()
         self._was_up = False
+        self._hurried = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Try to connect again now, and soon after: there is reason to think that the platform comes up."""
+        self._hurried.set()
 
     async def run(self) -> None:
         """Follow the platform until cancelled."""
@@ -85,10 +90,21 @@ class Store:
                 attempt = 1 if self.link.is_up else attempt + 1
                 status = LinkStatus.LOST if self._was_up else LinkStatus.CONNECTING
                 self._set_link(Link(status, reason, attempt))
-                await asyncio.sleep(backoff_s(attempt, self._dice))
+                if await self._pause(backoff_s(attempt, self._dice)):
+                    attempt = 1
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait, and return whether we were told to hurry."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
+        except TimeoutError:
+            return False
+        self._hurried.clear()
+        return True
 
     async def _follow_once(self) -> str:
         """Follow one connection to its end, and return why it ended."""

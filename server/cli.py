@@ -93,14 +93,21 @@ def front_door() -> click.Group:
         invoke_without_command=True,
     )
     @click.option("--config", metavar=_("FILE"), type=click.Path(path_type=Path), help=_("settings file (salo.toml)"))
+    @click.option("--ephemeral", is_flag=True, help=_("end the platform with this terminal, however that ends"))
     @click.version_option(VERSION, "--version", message="salo %(version)s", help=_("show the version and exit"))
     @click.pass_context
-    def salo(ctx: click.Context, config: Path | None) -> None:
-        ctx.obj = Door(config)
-        if ctx.invoked_subcommand is None:
-            click.echo(ctx.get_help())
+    def salo(ctx: click.Context, config: Path | None, ephemeral: bool) -> int:
+        ctx.obj = door = Door(config)
+        if ctx.invoked_subcommand is not None:
+            if ephemeral:
+                raise click.UsageError(_("--ephemeral opens a terminal, so it takes no verb"))
+            return EXIT_OK
+        if _is_terminal():
+            return int(_load("salo_tui.main").open_terminal(door.settings, ephemeral=ephemeral))
+        click.echo(ctx.get_help())
+        return EXIT_OK
 
-    for verb in (_run(), _demo(), _emulator(), _ctl(), *registry_verbs()):
+    for verb in (_run(), _attach(), _demo(), _emulator(), _ctl(), *registry_verbs()):
         salo.add_command(verb)
     name_places(salo)
     return salo
@@ -108,11 +115,35 @@ def front_door() -> click.Group:
 
 def _run() -> click.Command:
     @click.command("run", help=_("Runs the platform in the foreground until it is stopped."))
+    @click.option("--detached", is_flag=True, hidden=True)  # a terminal starts it so
+    @click.option("--tied-to", type=int, hidden=True)
     @click.pass_obj
-    def run(door: Door) -> int:
-        return int(_load("server.platform").run(door.settings))
+    def run(door: Door, detached: bool, tied_to: int | None) -> int:
+        return int(_load("server.platform").run(door.settings, detached=detached, tied_to=tied_to))
 
     return run
+
+
+def _attach() -> click.Command:
+    @click.command("attach", help=_("Opens a terminal on the running platform, and starts none."))
+    @click.option("--read-only", is_flag=True, help=_("change nothing"))
+    @click.option("--demo", is_flag=True, hidden=True)  # the demo opens it so
+    @click.option("--picture", type=click.Path(path_type=Path), hidden=True)
+    @click.option("--after", type=float, default=20.0, hidden=True)
+    @click.pass_obj
+    def attach(door: Door, read_only: bool, demo: bool, picture: Path | None, after: float) -> int:
+        main = _load("salo_tui.main")
+        if picture is not None:
+            return int(main.take_picture(door.settings, picture, after))
+        if not _is_terminal():
+            raise click.UsageError(_("attach needs a terminal; without one: salo status"))
+        return int(main.attach(door.settings, read_only=read_only, demo=demo))
+
+    return attach
+
+
+def _is_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def _demo() -> click.Command:
