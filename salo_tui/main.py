@@ -6,12 +6,14 @@ import asyncio
 import os
 import select
 import sys
+from pathlib import Path
 
 from db.errors import EXIT_FAILED, EXIT_OK, SaloError
 from db.settings import Settings
 from db.texts import _, use_language
 from salo_tui.app import SaloApp, TerminalOptions
 from salo_tui.client import Client, PlatformUnreachable
+from salo_tui.picture import take
 
 STOP_S = 90.0  # the platform finishes what is begun, then stops its children
 
@@ -28,10 +30,18 @@ def open_terminal(settings: Settings, *, ephemeral: bool = False) -> int:
     return run(settings, TerminalOptions(starts=True, ephemeral=ephemeral))
 
 
-def attach(settings: Settings, *, read_only: bool = False) -> int:
+def attach(settings: Settings, *, read_only: bool = False, demo: bool = False) -> int:
     """Attach to the running platform. Raises ``PlatformUnreachable`` when there is none."""
     asyncio.run(_reach(settings))
-    return run(settings, TerminalOptions(read_only=read_only))
+    return run(settings, TerminalOptions(read_only=read_only, demo=demo))
+
+
+def take_picture(settings: Settings, file: Path, after_s: float) -> int:
+    """Write what the terminal shows after a while into a file. Raises ``PlatformUnreachable``."""
+    asyncio.run(_reach(settings))
+    with use_language(settings.platform.language):
+        take(SaloApp(settings, TerminalOptions(read_only=True)), file, after_s)
+    return EXIT_OK
 
 
 def run(settings: Settings, options: TerminalOptions) -> int:

@@ -17,7 +17,7 @@ from salo_tui.widgets.ring import Level
 from salo_tui.widgets.table_lines import Piece
 from salo_tui.words import NOTHING, bot_look, clock, health_look, number
 
-LABEL_CELLS = 12
+LABEL_CELLS = 14
 
 
 def facts_of(bot: BotInfo) -> list[list[Piece]]:
@@ -33,7 +33,7 @@ def facts_of(bot: BotInfo) -> list[list[Piece]]:
         (_("base"), Piece(bot.base)),
         (_("messages"), Piece(_("{rate}/s, p95 {p95} ms").format(rate=number(bot.rate), p95=number(bot.p95_ms)))),
         (_("errors"), Piece(_("{count} in 5 min").format(count=bot.errors), "warn" if bot.errors else "")),
-        (_("unsolved"), Piece(number(bot.unsolved), "accent" if bot.unsolved else "")),
+        (_("Unsolved").lower(), Piece(number(bot.unsolved), "accent" if bot.unsolved else "")),
         (_("last"), Piece(clock(bot.last_ms))),
     ]
     lines = [[_label(label), piece] for label, piece in facts]
@@ -69,7 +69,7 @@ class BotScreen(Frame):
         Binding("escape", "app.back", N_("back"), id="bot.back"),
         Binding("s", "run('enable')", N_("start"), id="bot.start"),
         Binding("S", "run('disable')", N_("stop"), id="bot.stop"),
-        Binding("u", "unsolved", N_("unsolved"), id="bot.unsolved"),
+        Binding("u", "unsolved", N_("Unsolved"), id="bot.unsolved"),
         Binding("left_square_bracket", "turn(-1)", N_("previous"), id="bot.previous"),
         Binding("right_square_bracket", "turn(1)", N_("next"), id="bot.next"),
     ]

@@ -73,8 +73,8 @@ class BotsScreen(Frame):
         Binding("s", "enable", N_("start"), id="bots.start"),
         Binding("S", "disable", N_("stop"), id="bots.stop"),
         Binding("l", "log", N_("log"), id="bots.log"),
-        Binding("u", "unsolved", N_("unsolved"), id="bots.unsolved"),
-        Binding("p", "panes", N_("panes"), id="bots.panes"),
+        Binding("u", "unsolved", N_("Unsolved"), id="bots.unsolved"),
+        Binding("p", "panes", N_("Panes"), id="bots.panes"),
         Binding("slash", "search", N_("find"), show=False, id="bots.search"),
         Binding("tab,f6", "next_pane", N_("next pane"), show=False, id="bots.pane"),
     ]
