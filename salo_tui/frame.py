@@ -167,5 +167,4 @@ def _lamps(state: State, marked: int) -> list[Piece]:
         took = _(" {ms} ms").format(ms=number(health.ms)) if health.ms is not None else ""
         text = f": {health.text}" if health.state != "ok" and health.text else ""
         pieces += [Piece(f"{name} "), Piece(f"{look.text}{took}{text}", look.tone), Piece(" · ")]
-    place = state.platform.get("callback")
-    return [*pieces, Piece(f"callback {place}" if place else "")]
+    return pieces[:-1]

@@ -15,6 +15,7 @@ from salo_tui.frame import Frame
 from salo_tui.screens.bot import BotScreen, facts_of
 from salo_tui.state import State
 from salo_tui.widgets.lines import Lines
+from salo_tui.widgets.ring import Level
 from salo_tui.widgets.rows import Row
 from salo_tui.widgets.span_table import SpanTable
 from salo_tui.widgets.table_lines import Column
@@ -63,6 +64,7 @@ class BotsScreen(Frame):
     TITLE_TEXT = N_("Bots")
     DEFAULT_CSS = """
     BotsScreen #list { height: 1fr; }
+    BotsScreen #table { width: 1fr; }
     BotsScreen #detail { display: none; width: 44; padding: 0 1; height: 1fr; }
     BotsScreen.-wide #detail, BotsScreen.-broad #detail { display: block; }
     BotsScreen.-broad #detail { width: 64; }
@@ -87,6 +89,7 @@ class BotsScreen(Frame):
 
     def on_mount(self) -> None:
         self.query_one("#table").focus()
+        self.query_one(FeedLog).filter_level(Level.INFO)
 
     def show(self, state: State) -> None:
         self.query_one(SpanTable).set_rows(map(row_of, state.bots.values()))

@@ -15,6 +15,7 @@ from salo_tui.feeds import FeedLog
 from salo_tui.frame import Frame
 from salo_tui.screens.bot import BotScreen
 from salo_tui.state import State
+from salo_tui.widgets.ring import Level
 from salo_tui.words import bot_look, number
 
 PANES_MAX = 20
@@ -90,6 +91,7 @@ class PanesScreen(Frame):
         self._fit()
         for pane in self.query(FeedLog):
             _entitle(pane, self.salo.state.bots[pane.id or ""])
+            pane.filter_level(Level.INFO)
             pane.draw_from(self.salo.feeds.of(pane.id or ""))
         if self._names and not isinstance(self.focused, FeedLog):
             self.query(FeedLog).first().focus()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from engine.commands.registry import registry
@@ -46,14 +47,18 @@ class Chatter:
     """Draws speeches from ``lines`` with its own dice."""
 
     def __init__(self, lines: Sequence[Line], dice: random.Random, unknown_max: int | None = None) -> None:
-        """With ``unknown_max`` people keep asking the same few things that nobody can answer."""
+        """With ``unknown_max`` people ask so few things that nobody can answer, again and again, each of one bot."""
         self._by_kind = {kind: [line.text for line in lines if line.kind == kind] for kind in KINDS}
         self._by_kind["unknown"] = self._by_kind["unknown"][:unknown_max]
+        self._riddles = cycle(zip(self._by_kind["unknown"], cycle(ROLES))) if unknown_max else None
         self._dice = dice
 
     def next(self) -> Speech:
         """Return what is said next."""
         human, kind = self._dice.choice(HUMANS), self._kind()
+        if kind == "unknown" and self._riddles is not None:
+            text, role = next(self._riddles)
+            return Speech(human, role, None, kind, text)
         text = self._dice.choice(self._by_kind[kind])
         if self._dice.random() > _IN_CHATS:
             return Speech(human, self._dice.choice(ROLES), None, kind, text)
