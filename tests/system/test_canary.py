@@ -9,7 +9,9 @@ from pathlib import Path
 
 import psutil
 
+from db import codec
 from db.settings import Settings
+from server.control_client import ControlClient
 from server.demo.cast import ROLES
 from server.demo.chatter import Chatter, read_lines
 from server.demo.play import Play
@@ -69,7 +71,10 @@ def outputs(settings: Settings) -> bytes:
         told = salo(settings, "bot", "show", role.name)
         assert told.returncode == 0, told.stderr
         shown += (told.stdout + told.stderr).encode()
-    return shown
+    with ControlClient.connect(settings.state) as client:
+        last = client.call("history", {"count": 1000})["events"]
+        assert {event["topic"] for event in last} == {"log", "event"}
+        return shown + codec.dumps([last, client.call("snapshot", {})])
 
 
 def test_a_token_is_found_nowhere() -> None:

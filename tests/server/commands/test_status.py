@@ -1,0 +1,22 @@
+"""What ``salo status`` says of a snapshot."""
+
+from __future__ import annotations
+
+from db.protocol import BotInfo, Health, PlatformSnapshot, ProcessInfo
+from server.commands.platform import status_text
+
+BOT = BotInfo("anna", 1, 77, "main", True, "running", 3, 1, {"done": 5, "unsolved": 9}, title="Кофейня «Зёрна» на углу")
+
+
+def test_status_has_titles_and_what_is_wrong() -> None:
+    ill = BotInfo(
+        "vera", 2, 78, "main", True, "running", 0, 0, title="т" * 60, unsolved=4, health=Health("bad", "token revoked")
+    )
+    lamps = {"redis": Health("ok"), "mariadb": Health("warn", "mariadb is starting")}
+    redis = ProcessInfo("redis", "redis", 7, "running", 0, 60.0, 12 << 20)
+    text = status_text(PlatformSnapshot({"state": "running", "dead": 2, "lamps": lamps}, [BOT, ill], [redis]))
+    facts, bots, processes = text.split("\n\n")
+    assert facts.splitlines() == ["state: running", "dead letters: 2", "mariadb: warns: mariadb is starting"]
+    _heads, anna, vera = bots.splitlines()
+    assert anna.split("  ")[-1] == "--" and "Кофейня «Зёрна» на углу" in anna and " 9 " not in anna
+    assert vera.endswith("down: token revoked") and "т" * 23 + "…" in vera and "1 min" in processes
