@@ -35,7 +35,7 @@ from server.tickers.ticking import READ_S, SILENT, Board, Ticking
 
 LOOK_S = 0.5  # between two looks at which bots there are, and which of them are ours
 ELSEWHERE_S = 10.0  # between two looks at how other hosts' tickers are
-SOON_S = 10.0  # at least, between two ticks of one ticker that is to be soon again and again
+SOON_S = 3.0  # at least, between two ticks of one ticker that is to be soon again and again
 RUN_S = 45.0  # that a command waits for the ticks it began
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class Scheduler:
     def _asked(self, name: str, bot: str) -> list[Duty]:
         found = self._duties.named(name)
         if not found:
-            known = ", ".join(dict.fromkeys(duty.ticker.name for duty in self._duties))
+            known = ", ".join(sorted({duty.ticker.name for duty in self._duties}))
             raise NotFound(_("there is no ticker {name}; there are: {known}").format(name=name, known=known))
         mine = [duty for duty in found if bot in ("", duty.bot_name)]
         if not mine:

@@ -297,7 +297,7 @@ def test_a_message_that_vk_refuses_the_token_for_hurries_the_look(settings: Sett
             desk.scheduler.heard("event", {"bot": name, "step": "buried", "reason": "VK error 5: no"})
         await asyncio.sleep(0.2)
         assert len(desk.ticks()) == 2, "a flood of refusals is no flood of looks"
-        desk.advance(11)
+        desk.advance(4)
         await until(lambda: len(desk.ticks()) == 3, timeout_s=2)
 
 

@@ -36,7 +36,7 @@ async def under_load(stage: Stage, hurt: object) -> Summary:
     return await play.summary()
 
 
-@pytest.mark.parametrize("kind", ["worker", "zygote", "callback", "redis", "mariadb", "journal"])
+@pytest.mark.parametrize("kind", ["worker", "ticker", "zygote", "callback", "redis", "mariadb", "journal"])
 def test_a_killed_child_costs_no_event_and_no_order(kind: str) -> None:
     async def play() -> tuple[Summary, object]:
         async with set_stage(TABLES, time_scale=0.01) as stage:

@@ -21,7 +21,7 @@ from server.demo.stage import Stage, set_stage
 from tests.services import PASSWORD, MariaService, RedisService, wait_until
 from tests.system.processes import of_home, salo, status
 
-KINDS = {"redis", "mariadb", "callback", "zygote", "worker", "journal"}
+KINDS = {"redis", "mariadb", "callback", "zygote", "worker", "ticker", "journal"}
 
 
 async def talk(stage: Stage, seconds: float) -> Summary:
