@@ -31,9 +31,9 @@ class UnsolvedScreen(Frame):
         Binding("x", "reject", N_("reject"), id="unsolved.reject"),
         Binding("z", "undo", N_("undo"), id="unsolved.undo"),
         Binding("o", "reopen", N_("let it wait again"), show=False, id="unsolved.reopen"),
-        Binding("f", "status(1)", N_("open or done"), id="unsolved.status"),
+        Binding("f", "status(1)", N_("status"), id="unsolved.status"),
         Binding("s", "status(-1)", N_("the other way round"), show=False, id="unsolved.status_back"),
-        Binding("b", "bot", N_("this bot or all"), id="unsolved.bot"),
+        Binding("b", "bot", N_("bot or all"), id="unsolved.bot"),
         Binding("slash", "search", N_("find"), show=False, id="unsolved.search"),
         Binding("tab,f6", "app.focus_next", N_("next pane"), show=False, id="unsolved.pane"),
     ]

@@ -54,7 +54,7 @@ class AnswerEditor(Vertical):
     def compose(self) -> ComposeResult:
         yield Bar(id="head")
         yield Lines(id="facts")
-        yield DraftArea(id="draft")
+        yield DraftArea(_("what to answer"), id="draft")
         yield Lines(id="preview")
 
     # What the screen tells it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from textual import events
+from textual.content import Content
 from textual.widgets import TextArea
 
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -19,13 +20,14 @@ class DraftArea(TextArea):
     DraftArea .text-area--cursor, DraftArea:ansi .text-area--cursor { text-style: reverse; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, placeholder: str, *, id: str | None = None) -> None:
         super().__init__(
             soft_wrap=True,
             highlight_cursor_line=False,
             compact=True,
             max_checkpoints=UNDO_MAX,
             tab_behavior="focus",
+            placeholder=Content(placeholder),
             id=id,
         )
         self.cursor_blink = False

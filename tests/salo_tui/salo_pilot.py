@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from textual.pilot import Pilot
@@ -67,7 +67,7 @@ def run_terminal(
     steps: Steps,
     *,
     size: tuple[int, int] = (80, 24),
-    language: str = "en",
+    language: Literal["ru", "en"] = "en",
     data: FakeData | None = None,
     options: TerminalOptions = TerminalOptions(),  # noqa: B008 — frozen
 ) -> None:
