@@ -1,4 +1,4 @@
-"""The bodies of ``bot add|list|show|enable|disable|remove``."""
+"""The bodies of ``bot add|list|show|token|enable|disable|remove``."""
 
 from __future__ import annotations
 
@@ -84,6 +84,14 @@ def _told(value: object) -> object:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return ", ".join(value) if isinstance(value, list) else "" if value is None else value
+
+
+@bodies.of("bot token")
+def token(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Give a bot another token."""
+    bot = context.bots.get(args.text("name"))
+    context.bots.set_config(bot, token=Secret(args.text("token").strip()))
+    return CommandResult(_("bot {name} has another token").format(name=bot.name), asdict(bot))
 
 
 @bodies.of("bot enable")

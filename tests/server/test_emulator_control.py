@@ -102,6 +102,16 @@ def test_the_overview_counts(emulator: EmulatorClient) -> None:
     assert "token-7" not in str(shown) + str(emulator.read("rate"))
 
 
+def test_a_revoked_token_is_refused_and_another_one_opens_again(emulator: EmulatorClient) -> None:
+    assert "response" in emulator.call("groups.getById", "token-7")
+    assert emulator.order("revoke", {"group_id": 7, "token": "unknown"}) == {"revoked": 0}
+    assert emulator.order("revoke", {"group_id": 7}) == {"revoked": 1}
+    assert emulator.call("groups.getById", "token-7")["error"]["error_code"] == 5
+    assert emulator.read("rate")["tokens"] == {}
+    emulator.community(7, "token-8")
+    assert emulator.call("groups.getById", "token-8")["response"]["groups"][0]["id"] == 7
+
+
 def world() -> World:
     made = World()
     made.add_community(7, "t", "seven_bot")

@@ -40,6 +40,18 @@ DECLARATIONS = (
         parameters=(_NAME,),
     ),
     Declaration(
+        name="bot token",
+        aliases=("бот токен",),
+        summary=N_("gives a bot another access token, which counts at once"),
+        parameters=(
+            _NAME,
+            Parameter("token", N_("access token of the community"), required=True, secret=True, from_file=True),
+        ),
+        changing=True,
+        danger=1,
+        effect=N_("The bot speaks with the new token from now on; the old one is forgotten."),
+    ),
+    Declaration(
         name="bot enable",
         aliases=("бот включи",),
         summary=N_("lets a bot answer"),
