@@ -30,7 +30,7 @@ async def edit_outside(app: App[Any], text: str) -> str:
         file.write_text(text, encoding="utf-8")
         argv = [*editor_of(os.environ), str(file)]
         try:
-            with app.batch_update(), app.suspend():  # nothing of ours may be written while the editor is seen
+            with app.batch_update(), app.suspend():  # what is painted meanwhile would pile up unseen
                 code = await _run(argv)
         except SuspendNotSupported:
             raise NoEditor(_("this terminal cannot lend itself to an editor")) from None

@@ -112,6 +112,22 @@ def test_answer_is_saved_and_the_next_phrase_opens(tmp_path: Path) -> None:
     run_terminal(tmp_path, steps, size=(200, 30))
 
 
+def test_phrases_that_come_meanwhile_do_not_change_which_is_the_next(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        def more(params: dict[str, Any]) -> None:
+            if params["line"].startswith("unsolved answer"):
+                first = desk.control.data.unsolved[0]
+                desk.control.data.unsolved[:0] = [{**first, "id": f"main/{number}"} for number in (902, 901, 900)]
+
+        await begin(desk, "j")
+        await edit(desk, "Y")
+        desk.control.before = more
+        await desk.press("ctrl+s")
+        await desk.until(lambda: (phrase := editor(desk).phrase) is not None and phrase.id == "main/879")
+
+    run_terminal(tmp_path, steps)
+
+
 def test_last_answer_closes_the_editor(tmp_path: Path) -> None:
     async def steps(desk: Desk) -> None:
         await begin(desk)
@@ -296,13 +312,13 @@ def test_long_list_comes_by_page(tmp_path: Path) -> None:
         await desk.until(lambda: table(desk).cursor_id)
         assert table(desk).cursor_id == desk.control.data.unsolved[699]["id"]
         assert desk.control.commands[-1] == "unsolved list -status open -count 100 -offset 600"
-        last = desk.control.data.unsolved[699]["bot"]
-        desk.control.data.unsolved[3].update(status="rejected")
+        end, third = desk.control.data.unsolved[699]["id"], desk.control.data.unsolved[3]
+        third["status"] = "rejected"
         await desk.until(lambda: table(desk).row_count == 699)
-        assert (
-            desk.control.data.unsolved[699]["bot"] == last
-            and table(desk).cursor_id == desk.control.data.unsolved[699]["id"]
-        )
+        assert table(desk).cursor_id == end
+        await desk.press("g")
+        await desk.until(lambda: table(desk).cursor_id)
+        assert not table(desk).move_to(third["id"]), "pages that were not seen are read anew too"
 
     run_terminal(tmp_path, steps, data=fake_data(unsolved=700))
 

@@ -38,7 +38,7 @@ def test_own_editor_gets_the_draft_and_gives_it_back(tmp_path: Path, code: int) 
         terminal.press("Hi", F4)
         wait_until(lambda: b"Hi IS SEEN" in terminal.tail)
         seen = terminal.received
-        order("change", bot="anna_shop", unsolved=5, waiting=77)
+        order("change", bot="anna_shop", enabled=False, lane="stopped")
         assert terminal.bytes_in(1.5) == 0 and terminal.received == seen, "nothing is written over the editor"
         terminal.press("Bye", "enter")
         terminal.wait_for("✗ the editor" if code else "→ Bye␊мир")
