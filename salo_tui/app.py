@@ -12,6 +12,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widgets import Input, TextArea
 
 from db.errors import SaloError
 from db.protocol import PlatformEvent
@@ -79,7 +80,7 @@ class SaloApp(App[str]):
         Binding("6", "go('processes')", N_("Processes"), id="go.processes"),
         Binding("9", "go('dead')", N_("Dead letters"), id="go.dead"),
         Binding("0", "go('panes')", N_("Panes"), id="go.panes"),
-        Binding("colon", "command", N_("command"), id="app.command"),
+        Binding("colon", "command", N_("command"), id="app.command", priority=True),
         Binding("question_mark,f1", "help", N_("help"), id="app.help"),
         Binding("q", "leave", N_("quit"), id="app.leave"),
         Binding("escape", "back", N_("back"), show=False, id="app.back"),
@@ -264,6 +265,12 @@ class SaloApp(App[str]):
     async def action_back(self) -> None:
         if len(self.screen_stack) > 2:
             self.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take ``:`` before the screens do, so that what is typed right behind it is never a key of theirs."""
+        if action == "command":
+            return isinstance(self.screen, Frame) and not isinstance(self.focused, Input | TextArea)
+        return True
 
     def action_command(self) -> None:
         self.colon.open()

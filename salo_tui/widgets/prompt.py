@@ -100,7 +100,7 @@ class Prompt(Vertical):
         self.add_class("open")
         self.query_one("#kind", Lines).set_lines([[Piece(kind, "key")]])
         self._put(text)
-        self._box.focus()
+        self.screen.set_focus(self._box)  # at once: what is typed next is meant for it
         self._show_choices()
 
     def complain(self, text: str) -> None:
