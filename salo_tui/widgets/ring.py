@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import islice
 from typing import NamedTuple
 
 from salo_tui.widgets.cells import printable
@@ -126,12 +125,6 @@ class Ring:
     def hits(self) -> int:
         """How many of the shown lines hold what is searched."""
         return len(self._hits)
-
-    def last_shown(self, count: int) -> list[Record]:
-        """Return the newest ``count`` shown lines, oldest first."""
-        newest = list(islice(reversed(self.shown), count))
-        newest.reverse()
-        return newest
 
     def newer_than(self, number: int) -> int:
         """Return how many shown lines came after a record. Costs as many steps, so ask seldom."""

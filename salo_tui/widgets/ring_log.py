@@ -14,22 +14,23 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from db.texts import N_, ngettext
+from db.texts import ngettext
 from salo_tui.widgets.cells import printable
 from salo_tui.widgets.log_frame import first_changed, status_of, top_line
-from salo_tui.widgets.log_row import PARTS, Row
-from salo_tui.widgets.reader import Reader
-from salo_tui.widgets.ring import LINES_MAX, Level, LogLine, Record, Ring, Sieve, Words
+from salo_tui.widgets.log_keys import KEYS
+from salo_tui.widgets.log_row import PARTS, Layout
+from salo_tui.widgets.log_strips import Strips
+from salo_tui.widgets.reader import Reader, Seen
+from salo_tui.widgets.ring import LINES_MAX, Level, LogLine, Ring, Sieve, Words
 
 FRAMES_PER_S = 10
 SHIFT_CELLS = 8
-STRIPS_MAX = 512
 _LEVELS = (Level.DEBUG, Level.INFO, Level.UNSOLVED, Level.WARNING, Level.ERROR)
 
 
@@ -61,25 +62,7 @@ class RingLog(Widget, can_focus=True):
         &:focus > .ring-log--frame { color: $border; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", N_("line up"), show=False, id="log.up"),
-        Binding("down,j", "move(1)", N_("line down"), show=False, id="log.down"),
-        Binding("pageup", "page(-1.0)", N_("page up"), show=False, id="log.page_up"),
-        Binding("pagedown", "page(1.0)", N_("page down"), show=False, id="log.page_down"),
-        Binding("ctrl+u", "page(-0.5)", N_("half a page up"), show=False, id="log.half_up"),
-        Binding("ctrl+d", "page(0.5)", N_("half a page down"), show=False, id="log.half_down"),
-        Binding("left", "shift(-1)", N_("to the line's start"), show=False, id="log.left"),
-        Binding("right", "shift(1)", N_("to the line's end"), show=False, id="log.right"),
-        Binding("home,g", "start", N_("oldest line"), show=False, id="log.start"),
-        Binding("end,G", "follow", N_("follow"), id="log.follow"),
-        Binding("f", "toggle_follow", N_("follow or rest"), show=False, id="log.toggle"),
-        Binding("n", "jump(1)", N_("next hit"), id="log.next"),
-        Binding("N", "jump(-1)", N_("previous hit"), show=False, id="log.previous"),
-        Binding("plus", "level(1)", N_("show less"), show=False, id="log.less"),
-        Binding("minus", "level(-1)", N_("show more"), show=False, id="log.more"),
-        Binding("exclamation_mark", "invert", N_("turn the filter over"), show=False, id="log.invert"),
-        Binding("t", "toggle_time", N_("times on or off"), show=False, id="log.time"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
 
     def __init__(
         self,
@@ -94,13 +77,12 @@ class RingLog(Widget, can_focus=True):
         """``sources`` shows from whom a line comes: for a pane that several bots share."""
         super().__init__(id=id, classes=classes)
         self.ring = Ring(lines_max)
-        self.reader = Reader(self.ring)
+        self._strips = Strips(Layout(sources=sources), self._style)
+        self.reader = Reader(self.ring, folds=self._strips.folds)
         self.frames_per_s = frames_per_s
         self._title = printable(title)
-        self._layout = Row(sources=sources)
         self._styles: dict[str, Style] = {}
-        self._strips: dict[int, Strip] = {}
-        self._visible: list[Record] = []
+        self._visible: list[Seen] = []
         self._status = ""
         self._fitted = Size(0, 0)
         self._painted_at = 0.0
@@ -158,7 +140,7 @@ class RingLog(Widget, can_focus=True):
 
     def shown_lines(self) -> list[str]:
         """Return what the filter shows of the ring, as plain lines: for saving."""
-        return [self._layout.plain(record) for record in self.ring.shown]
+        return [self._strips.layout.plain(record) for record in self.ring.shown]
 
     # Keys.
 
@@ -170,7 +152,9 @@ class RingLog(Widget, can_focus=True):
         self.action_move(int(pages * self.reader.height) or (1 if pages > 0 else -1))
 
     def action_shift(self, steps: int) -> None:
-        self._lay_out(replace(self._layout, shift=max(0, self._layout.shift + steps * SHIFT_CELLS)))
+        layout = self._strips.layout
+        if not layout.wraps:
+            self._lay_out(replace(layout, shift=max(0, layout.shift + steps * SHIFT_CELLS)))
 
     def action_start(self) -> None:
         self.reader.to_start()
@@ -200,7 +184,10 @@ class RingLog(Widget, can_focus=True):
         self._sieve(replace(self.ring.sieve, inverted=not self.ring.sieve.inverted))
 
     def action_toggle_time(self) -> None:
-        self._lay_out(replace(self._layout, times=not self._layout.times))
+        self._lay_out(replace(self._strips.layout, times=not self._strips.layout.times))
+
+    def action_toggle_wrap(self) -> None:
+        self._lay_out(replace(self._strips.layout, wraps=not self._strips.layout.wraps))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
@@ -240,7 +227,7 @@ class RingLog(Widget, can_focus=True):
         if self.reader.follows or self._painted_at - self._newer_at >= 1:
             self._newer, self._newer_at = self.reader.newer, 0.0 if self.reader.follows else self._painted_at
         before, self._visible = self._visible, self.reader.visible()
-        rows = [row for row in range(self.reader.height) if _at(before, row) is not _at(self._visible, row)]
+        rows = [row for row in range(self.reader.height) if not _is_same(before, self._visible, row)]
         if rows:
             self.refresh(Region(1, 1 + rows[0], max(0, self.size.width - 2), rows[-1] - rows[0] + 1))
         before_status, self._status = (
@@ -252,8 +239,8 @@ class RingLog(Widget, can_focus=True):
             self.refresh(Region(start, 0, self.size.width - start, 1))
 
     def _forget_strips(self) -> None:
-        self._strips.clear()
-        self._visible = []
+        self._strips.forget()
+        self.refresh(Region(1, 1, max(0, self.size.width - 2), self.reader.height))  # also the rows that are empty now
         self._paint()
 
     def _sieve(self, sieve: Sieve) -> None:
@@ -261,17 +248,17 @@ class RingLog(Widget, can_focus=True):
         self.reader.sieve_again()
         self._forget_strips()
 
-    def _lay_out(self, layout: Row) -> None:
-        self._layout = layout
+    def _lay_out(self, layout: Layout) -> None:
+        self._strips.lay_out(layout)
+        self.reader.resize(self.reader.height)
         self._forget_strips()
 
     def _fit(self) -> None:
         """Take the size as it is now. Textual renders in a new size before it tells of it."""
         width, height = self.size
         self._fitted = self.size
+        self._strips.lay_out(replace(self._strips.layout, width=max(0, width - 2)))
         self.reader.resize(max(1, height - 2))
-        self._layout = replace(self._layout, width=max(0, width - 2))
-        self._strips.clear()
         self._visible = self.reader.visible()
         self._status = status_of(self.ring, self._rate, None if self.reader.follows else self._newer)
 
@@ -279,7 +266,7 @@ class RingLog(Widget, can_focus=True):
         """Called by Textual when the theme or the focus has changed."""
         super().notify_style_update()
         self._styles.clear()
-        self._strips.clear()
+        self._strips.forget()
 
     # How it looks.
 
@@ -297,17 +284,10 @@ class RingLog(Widget, can_focus=True):
         return Strip([edge, *self._row(y - 1), edge], width)
 
     def _row(self, row: int) -> Strip:
-        record = _at(self._visible, row)
-        if record is None:
-            return Strip.blank(self._layout.width, self._style("text"))
-        strip = self._strips.get(record.number)
-        if strip is None:
-            while len(self._strips) >= STRIPS_MAX:
-                del self._strips[next(iter(self._strips))]
-            marked = "current" if record.number == self.reader.hit else "hit"
-            segments = self._layout.segments(record, self.ring.wanted, marked, self._style)
-            strip = self._strips[record.number] = Strip(segments, self._layout.width)
-        return strip
+        seen = _at(self._visible, row)
+        if seen is None:
+            return Strip.blank(self._strips.layout.width, self._style("text"))
+        return self._strips.strip(seen, self.ring.wanted, "current" if seen.record.number == self.reader.hit else "hit")
 
     def _style(self, part: str) -> Style:
         style = self._styles.get(part)
@@ -316,5 +296,10 @@ class RingLog(Widget, can_focus=True):
         return style
 
 
-def _at(records: list[Record], row: int) -> Record | None:
-    return records[row] if row < len(records) else None
+def _at(rows: list[Seen], row: int) -> Seen | None:
+    return rows[row] if row < len(rows) else None
+
+
+def _is_same(before: list[Seen], now: list[Seen], row: int) -> bool:
+    old, new = _at(before, row), _at(now, row)
+    return old is new or (old is not None and old.is_same(new))

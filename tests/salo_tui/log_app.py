@@ -45,10 +45,19 @@ class LogApp(App[None]):
 
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, count: int = 0, *, flood_per_s: int = 10_000, flood_s: float = 3, report: Path | None = None):
+    def __init__(
+        self,
+        count: int = 0,
+        *,
+        search: str = "",
+        flood_per_s: int = 10_000,
+        flood_s: float = 3,
+        report: Path | None = None,
+    ) -> None:
         super().__init__()
         self.pane = RingLog("Log — all bots", id="log")
-        self._count, self._flood_per_s, self._flood_s, self._report = count, flood_per_s, flood_s, report
+        self._count, self._search, self._report = count, search, report
+        self._flood_per_s, self._flood_s = flood_per_s, flood_s
         self._flood: asyncio.Task[None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -57,6 +66,7 @@ class LogApp(App[None]):
     def on_mount(self) -> None:
         send_lean(self.screen)
         self.pane.add_all(lines(self._count))
+        self.pane.search(self._search)
         self.pane.focus()
 
     def key_1(self) -> None:
@@ -97,12 +107,14 @@ class LogApp(App[None]):
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=int, default=0)
+    parser.add_argument("--search", default="")
     parser.add_argument("--flood-per-s", type=int, default=10_000)
     parser.add_argument("--flood-s", type=float, default=3)
     parser.add_argument("--report", type=Path)
     given = parser.parse_args(arguments)
+    flood = {"flood_per_s": given.flood_per_s, "flood_s": given.flood_s, "report": given.report}
     with use_language("en"):
-        LogApp(given.lines, flood_per_s=given.flood_per_s, flood_s=given.flood_s, report=given.report).run()
+        LogApp(given.lines, search=given.search, **flood).run()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salo_tui.widgets.reader import Reader
-from salo_tui.widgets.ring import LINES_MAX, Level, LogLine, Ring, Sieve, Words
+from salo_tui.widgets.reader import Reader, Seen
+from salo_tui.widgets.ring import LINES_MAX, Level, LogLine, Record, Ring, Sieve, Words
+from salo_tui.widgets.wrap import Fold, folds
 
 
 def line(text: str, level: Level = Level.INFO, source: str = "anna") -> LogLine:
@@ -23,7 +24,7 @@ def filled(count: int, lines_max: int = 100) -> Ring:
 
 
 def texts(reader: Reader) -> list[str]:
-    return [record.text for record in reader.visible()]
+    return [seen.record.text for seen in reader.visible()]
 
 
 def numbered(first: int, count: int) -> list[str]:
@@ -61,7 +62,7 @@ def test_what_is_shown_and_found_is_what_a_full_search_finds(steps: list[tuple[s
 def test_last_lines_are_kept_and_numbered_on() -> None:
     ring = filled(12_345, LINES_MAX)
     assert [record.number for record in ring.records] == list(range(7345, 12_345))
-    assert [record.text for record in ring.last_shown(2)] == ["line 12343", "line 12344"]
+    assert texts(Reader(ring, 2)) == ["line 12343", "line 12344"]
 
 
 def test_notice_passes_every_sieve() -> None:
@@ -151,6 +152,70 @@ def test_jumps_go_round_and_show_the_hit() -> None:
     assert places == [80, 20, 80, 20, 80]
     nothing = Words.parse("nowhere")
     assert nothing is not None and not reader.jump(nothing, 1)
+
+
+def folded(record: Record) -> list[Fold]:
+    """Fold a line so that 7 of 10 lines take more than one row, the longest more than a window."""
+    return folds("x" * (record.number % 10 * 8), 10, 10)
+
+
+MOVES = st.one_of(
+    st.tuples(st.just("add"), st.integers(1, 30)),
+    st.tuples(st.just("move"), st.integers(-12, 12)),
+    st.tuples(st.just("resize"), st.integers(1, 9)),
+    st.tuples(st.just("jump"), st.sampled_from([-1, 1])),
+    st.tuples(st.sampled_from(["follow", "rest", "to_start", "sieve"]), st.just(0)),
+)
+
+
+@given(st.lists(MOVES, max_size=40))
+def test_window_on_folded_lines_is_full_and_without_a_gap(moves: list[tuple[str, int]]) -> None:
+    ring = filled(8, 20)
+    reader = Reader(ring, 5, folded)
+    for kind, value in moves:
+        if kind == "add":
+            ring.extend(line(f"line {number}") for number in range(ring.total, ring.total + value))
+        elif kind == "sieve":
+            ring.set_sieve(Sieve(words=Words.parse("1|2|3") if ring.sieve.words is None else None))
+            reader.sieve_again()
+        elif kind == "jump":
+            reader.jump(Words("7", ("7",)), value)
+        elif kind in ("move", "resize"):
+            getattr(reader, kind)(value)
+        else:
+            getattr(reader, kind)()
+        kept = list(ring.shown) if reader.follows else reader._rows
+        rows = [Seen(record, part) for record in kept for part in range(len(folded(record)))]
+        window = reader.visible()
+        first = rows.index(window[0]) if window else 0
+        assert window == rows[first : first + reader.height]
+        assert len(window) == min(reader.height, len(rows))
+        assert not reader.follows or window == rows[-reader.height :]
+
+
+def test_way_through_folded_lines_goes_row_by_row() -> None:
+    ring = filled(10)
+    reader = Reader(ring, 4, folded)
+    seen = []
+    for _step in range(100):
+        reader.move(-1)
+        seen.append(reader.visible()[0])
+    rows = [Seen(record, part) for record in ring.records for part in range(len(folded(record)))]
+    assert list(dict.fromkeys(reversed(seen))) == rows[: len(rows) - 4]
+    reader.move(1)
+    assert reader.visible()[0] == rows[1]
+
+
+def test_jump_shows_the_row_that_holds_the_hit() -> None:
+    ring = filled(0)
+    ring.extend([line("line"), line("x" * 97 + " needle"), *[line("after")] * 20])
+    reader = Reader(ring, 4, lambda record: folds(record.text, 10, 10))
+    words = Words("needle", ("needle",))
+    assert reader.jump(words, -1)
+    shown = [record.text[slice(*reader.folds(record)[part])] for record, part in reader.visible()]
+    assert any("needle" in text for text in shown)
+    before = reader.visible()
+    assert reader.jump(words, -1) and reader.visible() == before, "what is in the window stays where it is"
 
 
 @pytest.mark.parametrize("sieve", [Sieve(), Sieve(words=Words.parse("anna|bingo"), level=Level.INFO)])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from textual.geometry import Region
@@ -15,40 +13,15 @@ from textual.pilot import Pilot
 from salo_tui.widgets.log_frame import rounded
 from salo_tui.widgets.ring import Level, LogLine
 from salo_tui.widgets.ring_log import RingLog
-from tests.salo_tui.log_app import NOON_MS, LogApp
-from tests.salo_tui.snapshots import SIZES, assert_snapshot, screen_text
-
-Scene = Callable[[Pilot[None], RingLog], Awaitable[None]]
+from tests.salo_tui.log_app import NOON_MS
+from tests.salo_tui.log_pilot import hides, play, shows, style_of, utc
+from tests.salo_tui.snapshots import SIZES, assert_snapshot
 
 
 @pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-def play(scene: Scene, count: int = 0, size: tuple[int, int] = (80, 24)) -> None:
-    """Run an app with a pane of ``count`` lines and play a scene in it."""
-
-    async def run() -> None:
-        app = LogApp(count)
-        async with app.run_test(size=size) as pilot:
-            await shows(pilot, "FOLLOW")
-            await scene(pilot, app.pane)
-
-    asyncio.run(run())
-
-
-async def shows(pilot: Pilot[None], text: str, timeout_s: float = 5) -> str:
-    """Wait until the screen shows ``text``; return it."""
-    end = time.monotonic() + timeout_s
-    while text not in (screen := screen_text(pilot.app)):
-        assert time.monotonic() < end, f"no {text!r} in\n{screen}"
-        await pilot.pause(0.02)
-    return screen
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with utc(monkeypatch):
+        yield
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -104,7 +77,7 @@ def test_going_up_rests_and_end_follows_again() -> None:
 def test_keys_move_as_they_say() -> None:
     async def scene(pilot: Pilot[None], pane: RingLog) -> None:
         def upper() -> int:
-            return pane.reader.visible()[0].number
+            return pane.reader.visible()[0].record.number
 
         for key, number in (
             ("up", 77), ("k", 76), ("down", 77), ("j", 78), ("ctrl+u", 67), ("ctrl+d", 78), ("pageup", 56),
@@ -125,8 +98,8 @@ def test_search_marks_and_jumps() -> None:
         await shows(pilot, "/привет · 17 hits n/N")
         await pilot.press("N")
         await shows(pilot, "AT REST")
-        marked = [row for row in range(22) if _marked(pane, row, "current")]
-        assert len(marked) == 1 and _marked(pane, marked[0], "current") == "привет"
+        marked = [row for row in range(22) if style_of(pane, row, "current")]
+        assert len(marked) == 1 and style_of(pane, marked[0], "current") == "привет"
         hits = [pane.reader.hit]
         for key in ("N", "n", "n"):
             await pilot.press(key)
@@ -134,14 +107,9 @@ def test_search_marks_and_jumps() -> None:
         assert hits == [96, 90, 96, 0]
         pane.search("")
         await pilot.press("n")
-        assert not any(_marked(pane, row, "hit") + _marked(pane, row, "current") for row in range(22))
+        assert not any(style_of(pane, row, "hit") + style_of(pane, row, "current") for row in range(22))
 
     play(scene, 100)
-
-
-def _marked(pane: RingLog, row: int, part: str) -> str:
-    style = pane.get_component_rich_style(f"ring-log--{part}")
-    return "".join(segment.text for segment in pane.render_line(row + 1) if segment.style == style)
 
 
 def test_filter_level_and_sources_sieve() -> None:
@@ -179,6 +147,17 @@ def test_every_size_is_survived() -> None:
         await shows(pilot, "FOLLOW")
 
     play(scene, 100)
+
+
+def test_rows_without_a_line_are_blank_again() -> None:
+    async def scene(pilot: Pilot[None], pane: RingLog) -> None:
+        await shows(pilot, "bingo_club")
+        pane.filter("vk error")
+        await hides(pilot, "bingo_club")
+        pane.clear()
+        await hides(pilot, "vk error 6")
+
+    play(scene, 30)
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, "0"), (99, "99"), (123, "120"), (4567, "4500")])
