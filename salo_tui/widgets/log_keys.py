@@ -25,4 +25,5 @@ KEYS = (
     Binding("exclamation_mark", "invert", N_("turn the filter over"), show=False, id="log.invert"),
     Binding("t", "toggle_time", N_("times on or off"), show=False, id="log.time"),
     Binding("w", "toggle_wrap", N_("long lines folded or cut"), show=False, id="log.wrap"),
+    Binding("y", "copy", N_("copy a line"), show=False, id="log.copy"),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,12 +16,14 @@ from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
 from db.texts import ngettext
 from salo_tui.widgets.cells import printable
+from salo_tui.widgets.log_colours import CSS
 from salo_tui.widgets.log_frame import first_changed, status_of, top_line
 from salo_tui.widgets.log_keys import KEYS
 from salo_tui.widgets.log_row import PARTS, Layout
@@ -43,26 +45,15 @@ class RingLog(Widget, can_focus=True):
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ring-log--{part}" for part in PARTS}
-    DEFAULT_CSS = """
-    RingLog {
-        color: $foreground; background: $background;
-        & > .ring-log--frame { color: $border-blurred; }
-        & > .ring-log--status { color: $text-muted; }
-        & > .ring-log--text { color: $foreground; }
-        & > .ring-log--time { color: $text-muted; }
-        & > .ring-log--source { color: $text-secondary; }
-        & > .ring-log--debug { color: $text-muted; }
-        & > .ring-log--info { color: $text-muted; }
-        & > .ring-log--unsolved { color: $text-accent; text-style: bold; }
-        & > .ring-log--warning { color: $text-warning; text-style: bold; }
-        & > .ring-log--error { color: $text-error; text-style: bold; }
-        & > .ring-log--notice { color: $text-primary; text-style: italic; }
-        & > .ring-log--hit { color: $background; background: $warning; }
-        & > .ring-log--current { color: $background; background: $warning; text-style: bold underline; }
-        &:focus > .ring-log--frame { color: $border; }
-    }
-    """
+    DEFAULT_CSS = CSS
     BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
+
+    @dataclass
+    class Copied(Message):
+        """A line went to the clipboard of whoever sits at the terminal, as far as that terminal allows it."""
+
+        log: RingLog
+        text: str
 
     def __init__(
         self,
@@ -115,8 +106,9 @@ class RingLog(Widget, can_focus=True):
         self._forget_strips()
 
     def set_title(self, title: str) -> None:
-        self._title = printable(title)
-        self.refresh(Region(0, 0, self.size.width, 1))
+        if self._title != (shown := printable(title)):
+            self._title = shown
+            self.refresh(Region(0, 0, self.size.width, 1))
 
     def search(self, text: str) -> int:
         """Mark what holds one of the words of ``err|queue`` and return how many lines do; an empty text ends it."""
@@ -188,6 +180,15 @@ class RingLog(Widget, can_focus=True):
 
     def action_toggle_wrap(self) -> None:
         self._lay_out(replace(self._strips.layout, wraps=not self._strips.layout.wraps))
+
+    def action_copy(self) -> None:
+        """Copy the hit that was jumped to, or else the lowest line, both only as long as they are seen."""
+        records = [seen.record for seen in self.reader.visible()]
+        if records:
+            record = next((record for record in records if record.number == self.reader.hit), records[-1])
+            text = self._strips.layout.plain(record)
+            self.app.copy_to_clipboard(text)
+            self.post_message(self.Copied(self, text))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
