@@ -21,6 +21,7 @@ from salo_tui.widgets.table_lines import Piece
 if TYPE_CHECKING:
     from salo_tui.app import SaloApp
 
+LINE_SHOWN = 44  # signs of a line in the event line: its result has to fit, too
 COMMAND_S = 60.0  # a restart waits for the process to end
 Declaration = Mapping[str, Any]
 
@@ -78,7 +79,8 @@ class Actions:
     def _tell(self, line: str, result: CommandResult) -> None:
         first = result.text.partition("\n")[0]
         tone = "bad" if result.exit_code else "good"
-        pieces = [Piece(f"salo {line}", "key"), Piece("  "), Piece("✗ " if result.exit_code else "✓ ", tone)]
+        shown = line if len(line) <= LINE_SHOWN else line[: LINE_SHOWN - 1] + "…"
+        pieces = [Piece(f"salo {shown}", "key"), Piece("  "), Piece("✗ " if result.exit_code else "✓ ", tone)]
         self._app.tell_news(int(time.time() * 1000), [*pieces, Piece(first, tone if result.exit_code else "")])
 
     async def _confirmed(self, lines: Sequence[str]) -> bool:

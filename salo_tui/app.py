@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
@@ -25,6 +26,7 @@ from salo_tui.feeds import FeedLog, Feeds
 from salo_tui.frame import Frame
 from salo_tui.keeper import Keeper, Phase, Standing
 from salo_tui.launch import Tie
+from salo_tui.layout import latin_key
 from salo_tui.news import line_of
 from salo_tui.screens.bots import BotsScreen
 from salo_tui.screens.dead import DeadScreen
@@ -258,6 +260,13 @@ class SaloApp(App[str]):
             self.frame.catch_up()
 
     # Keys.
+
+    def on_key(self, event: Key) -> None:
+        """Take a Russian letter that nobody wanted for the key in its place."""
+        key = latin_key(event.character)
+        if key is not None:
+            event.stop()
+            self.simulate_key(key)
 
     def action_go(self, name: str) -> None:
         self.go(name)

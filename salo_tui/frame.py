@@ -28,7 +28,7 @@ SHORT_BELOW = 120  # columns: then the bots are counted without words
 class Frame(Screen[None]):
     """A screen of the terminal. A subclass has a ``TITLE_TEXT``, a ``body`` and shows the ``state`` it is given."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012  # as Textual has it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (160, "-broad")]  # noqa: RUF012  # as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
     TITLE_TEXT: ClassVar[str] = ""  # N_() text
     DEFAULT_CSS = """

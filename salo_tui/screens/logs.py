@@ -38,15 +38,18 @@ class LogsScreen(Frame):
         log.filter_level(Level.INFO)
         log.draw_from(self.salo.feeds.all)
         log.focus()
-        self.only(self._sources)
+        self._sift()
 
     def only(self, sources: tuple[str, ...]) -> None:
         """Show what these bots or processes say; none means all."""
         self._sources = sources
         if self.is_mounted:
-            log = self.query_one(FeedLog)
-            log.filter_sources(sources or None)
-            log.set_title(", ".join(sources) or _("all logs"))
+            self._sift()
+
+    def _sift(self) -> None:
+        log = self.query_one(FeedLog)
+        log.filter_sources(self._sources or None)
+        log.set_title(", ".join(self._sources) or _("all logs"))
 
     def action_search(self) -> None:
         self.salo.colon.search(self.query_one(FeedLog).search)

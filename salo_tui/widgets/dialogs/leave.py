@@ -33,9 +33,9 @@ class LeaveDialog(Dialog[Leaving]):
         with Vertical(classes="box"):
             yield plain(_("Close this terminal?"), classes="question")
             choices = (
-                Choice("leave", _("l"), _("leave all running: the bots go on answering")),
-                Choice("stop", _("s"), _("stop all: the bots fall silent, messages wait")),
-                Choice("stay", "esc", _("stay here")),
+                Choice("leave", _("[l]"), _("leave all running: the bots go on answering")),
+                Choice("stop", _("[s]"), _("stop all: the bots fall silent, messages wait")),
+                Choice("stay", "[esc]", _("stay here")),
             )
             yield Choices(choices, focus=self._first)
 
