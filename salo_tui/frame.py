@@ -10,11 +10,13 @@ from textual.screen import Screen
 
 from db.texts import _, ngettext
 from salo_tui.feeds import FeedLog
+from salo_tui.saved import save, saved_path
 from salo_tui.state import State
 from salo_tui.store import Link
 from salo_tui.widgets.keybar import KeyBar
 from salo_tui.widgets.lines import Bar
 from salo_tui.widgets.prompt import COMMAND, SEARCH, Prompt
+from salo_tui.widgets.ring_log import RingLog
 from salo_tui.widgets.table_lines import Piece
 from salo_tui.words import bots_in_all, health_look, link_look, number
 
@@ -112,6 +114,30 @@ class Frame(Screen[None]):
     def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
         if message.kind == SEARCH:
             self.salo.colon.look_for("")
+
+    # What a log pane wishes.
+
+    def on_ring_log_search_wanted(self, message: RingLog.SearchWanted) -> None:
+        self.salo.colon.search(message.log.search)
+
+    def on_ring_log_filter_wanted(self, message: RingLog.FilterWanted) -> None:
+        self.salo.colon.search(message.log.filter)
+
+    def on_ring_log_copied(self, message: RingLog.Copied) -> None:
+        self.salo.say(_("copied: {line}").format(line=message.text))
+
+    def on_ring_log_save_wanted(self, message: RingLog.SaveWanted) -> None:
+        if self.salo.read_only:
+            self.salo.say(_("this terminal changes nothing; no file was written"), "bad")
+            return
+        path = saved_path(self.salo.settings.state.logs, message.log.title, time.time())
+        try:
+            save(path, message.lines)
+        except OSError as error:
+            self.salo.say(_("the log was not saved: {reason}").format(reason=error), "bad")
+        else:
+            text = ngettext("saved {path}, {count} line", "saved {path}, {count} lines", len(message.lines))
+            self.salo.say(text.format(path=path, count=len(message.lines)), "good")
 
     # Its life.
 

@@ -21,8 +21,6 @@ class LogsScreen(Frame):
     LogsScreen #log { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", N_("find"), id="logs.search"),
-        Binding("ampersand", "filter", N_("only lines with"), show=False, id="logs.filter"),
         Binding("b", "bots", N_("marked bots or all"), id="logs.bots"),
     ]
 
@@ -50,12 +48,6 @@ class LogsScreen(Frame):
         log = self.query_one(FeedLog)
         log.filter_sources(self._sources or None)
         log.set_title(", ".join(self._sources) or _("all logs"))
-
-    def action_search(self) -> None:
-        self.salo.colon.search(self.query_one(FeedLog).search)
-
-    def action_filter(self) -> None:
-        self.salo.colon.search(self.query_one(FeedLog).filter)
 
     def action_bots(self) -> None:
         self.only(() if self._sources else self.salo.marked_bots)

@@ -23,6 +23,13 @@ PANE_CELLS, PANE_LINES = 38, 6  # the least that is still of use
 BARS = 4  # lines of the frame
 
 
+class BotPane(FeedLog):
+    """The log of one bot. Its ``/`` is left to the screen, which looks in all of them."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return False if action == "search" else super().check_action(action, parameters)
+
+
 class PanesScreen(Frame):
     """A grid. The pane that is focused can fill it, and be opened."""
 
@@ -87,7 +94,7 @@ class PanesScreen(Frame):
         """Make a pane for each bot anew."""
         grid = self.query_one(Grid)
         await grid.remove_children()
-        await grid.mount_all([FeedLog(sources=False, id=name) for name in self._names])
+        await grid.mount_all([BotPane(sources=False, id=name) for name in self._names])
         self._fit()
         for pane in self.query(FeedLog):
             _entitle(pane, self.salo.state.bots[pane.id or ""])

@@ -16,7 +16,7 @@ KEYS = (
     Binding("left", "shift(-1)", N_("to the line's start"), show=False, id="log.left"),
     Binding("right", "shift(1)", N_("to the line's end"), show=False, id="log.right"),
     Binding("home,g", "start", N_("oldest line"), show=False, id="log.start"),
-    Binding("end,G", "follow", N_("follow"), id="log.follow"),
+    Binding("G,end", "follow", N_("follow"), id="log.follow"),
     Binding("f", "toggle_follow", N_("follow or rest"), show=False, id="log.toggle"),
     Binding("n", "jump(1)", N_("next hit"), id="log.next"),
     Binding("N", "jump(-1)", N_("previous hit"), show=False, id="log.previous"),
@@ -25,5 +25,8 @@ KEYS = (
     Binding("exclamation_mark", "invert", N_("turn the filter over"), show=False, id="log.invert"),
     Binding("t", "toggle_time", N_("times on or off"), show=False, id="log.time"),
     Binding("w", "toggle_wrap", N_("long lines folded or cut"), show=False, id="log.wrap"),
+    Binding("slash", "search", N_("find"), id="log.search"),
+    Binding("ampersand", "filter", N_("only lines with"), show=False, id="log.filter"),
+    Binding("ctrl+s", "save", N_("save what is shown"), show=False, id="log.save"),
     Binding("y", "copy", N_("copy a line"), show=False, id="log.copy"),
 )

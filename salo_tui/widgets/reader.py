@@ -105,13 +105,13 @@ class Reader:
     def jump(self, words: Words, step: int) -> bool:
         """Go to the next line that holds ``words`` (``step`` 1) or the one before (-1); from the last to the first.
 
-        Return whether there is one.
+        The first jump goes to the newest one. Return whether there is one.
         """
         self.rest()
-        if step > 0:
+        if step > 0 or self.hit is None:
             self._hold_newer()
-        start = self._start(step)
         count = len(self._rows)
+        start, step = (count - 1, -1) if self.hit is None else (self._after(self.hit, step), step)
         for distance in range(count):
             index = (start + step * distance) % count
             if words.found_in(self._rows[index]):
@@ -126,13 +126,10 @@ class Reader:
         if not self._top <= place < self._moved(self._top, self.height):
             self._go_to(self._moved(place, -(self.height // 2)))
 
-    def _start(self, step: int) -> int:
-        """Return the index at which a jump begins to look."""
-        assert self._top is not None
-        if self.hit is None:
-            return self._top[0] if step > 0 else self._moved(self._top, self.height - 1)[0]
-        at = _index(self._rows, self.hit)
-        here = at < len(self._rows) and self._rows[at].number == self.hit
+    def _after(self, hit: int, step: int) -> int:
+        """Return the index at which a jump from a hit begins to look; the hit may be there no more."""
+        at = _index(self._rows, hit)
+        here = at < len(self._rows) and self._rows[at].number == hit
         return at + step if here or step < 0 else at
 
     def _hold(self) -> None:

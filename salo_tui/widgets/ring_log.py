@@ -55,6 +55,25 @@ class RingLog(Widget, can_focus=True):
         log: RingLog
         text: str
 
+    @dataclass
+    class SaveWanted(Message):
+        """What the filter shows is to be kept in a file."""
+
+        log: RingLog
+        lines: list[str]
+
+    @dataclass
+    class SearchWanted(Message):
+        """Words are to be typed and handed to ``search``."""
+
+        log: RingLog
+
+    @dataclass
+    class FilterWanted(Message):
+        """Words are to be typed and handed to ``filter``."""
+
+        log: RingLog
+
     def __init__(
         self,
         title: str = "",
@@ -104,6 +123,10 @@ class RingLog(Widget, can_focus=True):
         self.ring.clear()
         self.reader.follow()
         self._forget_strips()
+
+    @property
+    def title(self) -> str:
+        return self._title
 
     def set_title(self, title: str) -> None:
         if self._title != (shown := printable(title)):
@@ -189,6 +212,15 @@ class RingLog(Widget, can_focus=True):
             text = self._strips.layout.plain(record)
             self.app.copy_to_clipboard(text)
             self.post_message(self.Copied(self, text))
+
+    def action_save(self) -> None:
+        self.post_message(self.SaveWanted(self, self.shown_lines()))
+
+    def action_search(self) -> None:
+        self.post_message(self.SearchWanted(self))
+
+    def action_filter(self) -> None:
+        self.post_message(self.FilterWanted(self))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()

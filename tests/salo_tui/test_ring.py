@@ -218,6 +218,18 @@ def test_jump_shows_the_row_that_holds_the_hit() -> None:
     assert reader.jump(words, -1) and reader.visible() == before, "what is in the window stays where it is"
 
 
+@pytest.mark.parametrize("step", [-1, 1])
+@pytest.mark.parametrize("away", [0, 40])
+def test_first_jump_goes_to_the_newest_hit(step: int, away: int) -> None:
+    ring = filled(50)
+    reader = Reader(ring, 5)
+    reader.move(-away)
+    ring.extend(line(text) for text in ("line 4", "line 50", "no hit"))
+    words = Words.parse("line 4")
+    assert words is not None and reader.jump(words, step) and reader.hit == 50
+    assert reader.jump(words, step) and reader.hit == (4 if step > 0 else 49)
+
+
 @pytest.mark.parametrize("sieve", [Sieve(), Sieve(words=Words.parse("anna|bingo"), level=Level.INFO)])
 def test_adding_costs_microseconds_however_many_are_kept(sieve: Sieve) -> None:
     ring = Ring(LINES_MAX)

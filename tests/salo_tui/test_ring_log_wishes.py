@@ -71,6 +71,16 @@ def test_empty_log_copies_nothing(posted: list[Message]) -> None:
     play(scene)
 
 
+def test_wishes_are_posted(posted: list[Message]) -> None:
+    async def scene(pilot: Pilot[None], pane: RingLog) -> None:
+        pane.filter("vk error")
+        await pilot.press("slash", "ampersand", "ctrl+s")
+        assert posted[:2] == [RingLog.SearchWanted(pane), RingLog.FilterWanted(pane)]
+        assert posted[2:] == [RingLog.SaveWanted(pane, pane.shown_lines())] and len(pane.shown_lines()) == 16
+
+    play(scene, 100)
+
+
 def test_line_reaches_the_clipboard_of_the_terminal() -> None:
     with Terminal("tests.salo_tui.log_app", "--lines", "7") as terminal:
         terminal.wait_for("FOLLOW")
