@@ -24,7 +24,7 @@ from textual.widget import Widget
 from db.texts import ngettext
 from salo_tui.widgets.cells import printable
 from salo_tui.widgets.log_colours import CSS
-from salo_tui.widgets.log_frame import first_changed, status_of, top_line
+from salo_tui.widgets.log_frame import Status, first_changed, status_of, top_line
 from salo_tui.widgets.log_keys import KEYS
 from salo_tui.widgets.log_row import PARTS, Layout
 from salo_tui.widgets.log_strips import Strips
@@ -93,7 +93,7 @@ class RingLog(Widget, can_focus=True):
         self._title = printable(title)
         self._styles: dict[str, Style] = {}
         self._visible: list[Seen] = []
-        self._status = ""
+        self._status = Status()
         self._fitted = Size(0, 0)
         self._painted_at = 0.0
         self._paint_timer: Timer | None = None
@@ -263,13 +263,14 @@ class RingLog(Widget, can_focus=True):
         rows = [row for row in range(self.reader.height) if not _is_same(before, self._visible, row)]
         if rows:
             self.refresh(Region(1, 1 + rows[0], max(0, self.size.width - 2), rows[-1] - rows[0] + 1))
-        before_status, self._status = (
-            self._status,
-            status_of(self.ring, self._rate, None if self.reader.follows else self._newer),
-        )
-        if self._status != before_status:
-            start = first_changed(self._title, before_status, self._status, self.size.width)
+        status, self._status = self._status, self._status_now()
+        if self._status != status:
+            start = first_changed(self._title, status, self._status, self.size.width)
             self.refresh(Region(start, 0, self.size.width - start, 1))
+
+    def _status_now(self) -> Status:
+        newer = None if self.reader.follows else self._newer
+        return status_of(self.ring, self._rate, newer, self.size.width)
 
     def _forget_strips(self) -> None:
         self._strips.forget()
@@ -293,7 +294,7 @@ class RingLog(Widget, can_focus=True):
         self._strips.lay_out(replace(self._strips.layout, width=max(0, width - 2)))
         self.reader.resize(max(1, height - 2))
         self._visible = self.reader.visible()
-        self._status = status_of(self.ring, self._rate, None if self.reader.follows else self._newer)
+        self._status = self._status_now()
 
     def notify_style_update(self) -> None:
         """Called by Textual when the theme or the focus has changed."""
