@@ -169,6 +169,7 @@ class UnsolvedScreen(Frame):
         phrase, draft = self._editor.phrase, self._editor.draft
         if phrase is None:
             return
+        self.salo.taught.add(phrase.phrase)
         self._is_saving = True
         try:
             done = await self._run(answer_line(phrase, draft))

@@ -1,0 +1,39 @@
+"""``salo demo`` in a terminal, as a stranger meets it: bots talk, a phrase has no answer, one is typed, a bot says it."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from tests.salo_tui.terminal import Terminal
+from tests.services import wait_until
+
+WITHIN_S = 60.0  # from the first command to the bot that uses the new answer
+ANSWER = "Спросите у дяди Миши"
+
+
+def test_within_a_minute_a_stranger_teaches_a_bot(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with Terminal("server.cli", "demo", size=(100, 30), env={"HOME": str(tmp_path)}) as terminal:
+        terminal.wait_for("sonya", timeout_s=WITHIN_S)
+        terminal.wait_for("» → «", timeout_s=WITHIN_S)
+        wait_until(lambda: re.search(r"неотв\. [1-9]", terminal.text()), timeout_s=WITHIN_S)
+        terminal.press("4")
+        terminal.wait_for("×")
+        terminal.press("enter")
+        terminal.wait_for("фраза  ")
+        terminal.press(ANSWER, "ctrl+s")
+        terminal.wait_for("✓")
+        terminal.wait_for("уже отвечает по-новому", timeout_s=WITHIN_S)
+        took_s = time.monotonic() - began
+        print(f"from the first command to the bot that uses the answer: {took_s:.1f} s")
+        assert took_s < WITHIN_S
+        if "как будет" in terminal.text():  # the editor has gone on to the next phrase
+            terminal.press("escape")
+            wait_until(lambda: "как будет" not in terminal.text())
+        terminal.press("q")
+        wait_until(lambda: terminal.process.poll() is not None, timeout_s=WITHIN_S)
+        assert terminal.process.returncode == 0, terminal.text()
+        assert "потеряно  0" in terminal.text()
+    assert not list(tmp_path.rglob("*")), "the demo leaves nothing in HOME"
