@@ -49,8 +49,8 @@ def _reading(rate: int, newer: int | None, narrow: bool) -> str:
     if newer is not None:
         text = _("AT REST +{count}") if narrow else _("AT REST +{count}, G follows")
         return text.format(count=rounded(newer))
-    speed = f"{rounded(rate)}/s" if rate else ""
-    return speed if narrow else f"{_('FOLLOW')} {speed}".rstrip()
+    speed = _("{rate}/s").format(rate=rounded(rate)) if rate else ""
+    return speed if narrow else " ".join(filter(None, (_("FOLLOW"), speed)))
 
 
 def top_line(title: str, status: Status, width: int, style: Callable[[str], Style]) -> Iterator[Segment]:

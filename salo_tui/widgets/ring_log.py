@@ -94,6 +94,7 @@ class RingLog(Widget, can_focus=True):
         self._styles: dict[str, Style] = {}
         self._visible: list[Seen] = []
         self._status = Status()
+        self._offered = (True, True)  # whether it follows, and nothing is searched
         self._fitted = Size(0, 0)
         self._painted_at = 0.0
         self._paint_timer: Timer | None = None
@@ -158,6 +159,14 @@ class RingLog(Widget, can_focus=True):
         return [self._strips.layout.plain(record) for record in self.ring.shown]
 
     # Keys.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer in the key bar only what does something now; the help lists all the same."""
+        if action == "follow":
+            return None if self.reader.follows else True
+        if action == "jump":
+            return None if self.ring.wanted is None else True
+        return True
 
     def action_move(self, lines: int) -> None:
         self.reader.move(lines)
@@ -264,9 +273,16 @@ class RingLog(Widget, can_focus=True):
         if rows:
             self.refresh(Region(1, 1 + rows[0], max(0, self.size.width - 2), rows[-1] - rows[0] + 1))
         status, self._status = self._status, self._status_now()
+        self._tell_keys()
         if self._status != status:
             start = first_changed(self._title, status, self._status, self.size.width)
             self.refresh(Region(start, 0, self.size.width - start, 1))
+
+    def _tell_keys(self) -> None:
+        """Let the key bar know when other keys do something."""
+        before, self._offered = self._offered, (self.reader.follows, self.ring.wanted is None)
+        if self._offered != before and self.has_focus:
+            self.refresh_bindings()
 
     def _status_now(self) -> Status:
         newer = None if self.reader.follows else self._newer

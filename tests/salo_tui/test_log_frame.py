@@ -25,12 +25,12 @@ def ring(**sieve: object) -> Ring:
     return made
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_small_pane_that_follows_says_its_rate_alone(language: str) -> None:
+@pytest.mark.parametrize(("language", "rate", "word"), [("en", "12/s", "FOLLOW"), ("ru", "12/с", "СЛЕДИТ")])
+def test_small_pane_that_follows_says_its_rate_alone(language: str, rate: str, word: str) -> None:
     with use_language(language):
-        assert status_of(ring(), 12, None, NARROW - 1) == Status("12/s", True)
+        assert status_of(ring(), 12, None, NARROW - 1) == Status(rate, True)
         assert status_of(ring(), 0, None, NARROW - 1) == Status("", True)
-        assert len(status_of(ring(), 12, None, NARROW).text) > len("12/s") + 1
+        assert status_of(ring(), 12, None, NARROW) == Status(f"{word} {rate} · lvl≥I")
 
 
 @pytest.mark.parametrize(

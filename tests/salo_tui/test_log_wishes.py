@@ -114,6 +114,26 @@ def test_words_are_found_in_all_panes(tmp_path: Path) -> None:
     run_terminal(tmp_path, steps, size=(100, 30))
 
 
+def test_key_bar_offers_what_does_something_now(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        def keys() -> str:
+            return desk.text.splitlines()[-1]
+
+        await begin(desk)
+        await desk.until(lambda: "/ find" in keys())
+        assert "G follow" not in keys() and "next hit" not in keys()
+        await desk.press("f")
+        await desk.until(lambda: "G follow" in keys())
+        await desk.press("G")
+        await desk.until(lambda: "G follow" not in keys() and log_of(desk).reader.follows)
+        await desk.press("slash", *"peer", "enter")
+        await desk.until(lambda: "n next hit" in keys())
+        await desk.press("question_mark")
+        await desk.sees("log.follow")
+
+    run_terminal(tmp_path, steps)
+
+
 @pytest.mark.parametrize(
     ("title", "name"),
     [
