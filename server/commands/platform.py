@@ -30,7 +30,7 @@ _STATES = {
     "stopped": N_("stopped"),
     "embedded": N_("embedded"),
 }
-_HEALTH = {"ok": N_("ok"), "warn": N_("warns"), "bad": N_("out of order")}
+_HEALTH = {"ok": N_("ok"), "warn": N_("warns"), "bad": N_("broken")}
 TITLE_MAX = 24  # letters
 _LANES = {"running": N_("at work"), "elsewhere": N_("at another host"), "stopped": N_("at rest")}
 

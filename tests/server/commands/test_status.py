@@ -19,4 +19,4 @@ def test_status_has_titles_and_what_is_wrong() -> None:
     assert facts.splitlines() == ["state: running", "dead letters: 2", "mariadb: warns: mariadb is starting"]
     _heads, anna, vera = bots.splitlines()
     assert anna.split("  ")[-1] == "--" and "Кофейня «Зёрна» на углу" in anna and " 9 " not in anna
-    assert vera.endswith("out of order: token revoked") and "т" * 23 + "…" in vera and "1 min" in processes
+    assert vera.endswith("broken: token revoked") and "т" * 23 + "…" in vera and "1 min" in processes
