@@ -40,7 +40,7 @@ from salo_tui.screens.waiting import WaitingScreen
 from salo_tui.state import State
 from salo_tui.store import NOTIFY_S, Link, LinkStatus, Store
 from salo_tui.taught import Taught
-from salo_tui.widgets.ring_log import FRAMES_PER_S
+from salo_tui.widgets.log_view import FRAMES_PER_S
 from salo_tui.widgets.table_lines import Piece
 
 CATCH_UP_S = 0.05  # between two looks of the log panes at what came
