@@ -62,8 +62,9 @@ class FeedLog(RingLog):
     def draw_from(self, feed: Feed) -> None:
         """Show this feed from its first kept line on."""
         if feed is not self._feed:
-            self._feed, self._seen = feed, 0
+            self._feed, self._seen = feed, feed.total
             self.clear()
+            self.add_old(feed.since(0))
         self.catch_up()
 
     def catch_up(self) -> None:

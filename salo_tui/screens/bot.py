@@ -24,11 +24,12 @@ def facts_of(bot: BotInfo) -> list[list[Piece]]:
     """Return what is known of a bot, one fact a line."""
     look, health = bot_look(bot), bot.health
     place = {"running": _("on this host"), "elsewhere": _("on another host"), "stopped": _("stopped")}[bot.lane]
-    lane = _("{place} · {waiting} waiting, {busy} in work").format(place=place, waiting=bot.waiting, busy=bot.in_flight)
+    waits = _("{waiting}, in work {busy}").format(waiting=bot.waiting, busy=bot.in_flight)
     facts = [
         (_("state"), Piece(look.text, look.tone)),
         (_("title"), Piece(bot.title or NOTHING)),
-        (_("lane"), Piece(lane)),
+        (_("lane"), Piece(place)),
+        (_("waits"), Piece(waits)),
         (_("callback"), Piece(f"/callback/{bot.group_id}")),
         (_("base"), Piece(bot.base)),
         (_("messages"), Piece(_("{rate}/s, p95 {p95} ms").format(rate=number(bot.rate), p95=number(bot.p95_ms)))),
@@ -62,7 +63,7 @@ class BotScreen(Frame):
     """The detail of one bot. ``[`` and ``]`` go to its neighbours."""
 
     DEFAULT_CSS = """
-    BotScreen #facts { height: 12; padding: 0 1; }
+    BotScreen #facts { height: 13; padding: 0 1; }
     BotScreen #log { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -69,6 +69,11 @@ class LogView(Widget):
             self._rate_from = self.ring.total
             self._rate_timer = self.set_timer(1.0, self._count_rate)
 
+    def uncount(self, lines: int) -> None:
+        """Paint lines that are no part of the rate."""
+        self._rate_from += lines
+        self._paint_soon()
+
     def _count_rate(self) -> None:
         """Take the lines of the last second; stop counting after a second without any."""
         self._rate = self.ring.total - self._rate_from

@@ -73,6 +73,12 @@ class RingLog(LogView, can_focus=True):
         self.ring.extend(lines)
         self._came()
 
+    def add_old(self, lines: Iterable[LogLine]) -> None:
+        """Keep lines from before: they say nothing of how fast lines come now."""
+        before = self.ring.total
+        self.ring.extend(lines)
+        self.uncount(self.ring.total - before)
+
     def add_dropped(self, count: int, at_ms: int) -> None:
         """Say in its place that ``count`` lines never reached the terminal."""
         text = ngettext("{count} line dropped", "{count} lines dropped", count).format(count=count)
