@@ -12,7 +12,7 @@ from db.texts import _, ngettext
 from salo_tui.feeds import FeedLog
 from salo_tui.saved import save, saved_path
 from salo_tui.state import State
-from salo_tui.store import Link
+from salo_tui.store import Link, LinkStatus
 from salo_tui.widgets.keybar import KeyBar
 from salo_tui.widgets.lines import Bar
 from salo_tui.widgets.prompt import COMMAND, SEARCH, Prompt
@@ -81,7 +81,7 @@ class Frame(Screen[None]):
         note = self.note()
         summary = _summary(state, link, short=self.size.width < SHORT_BELOW)
         self.query_one("#crumbs", Bar).set([*way, Piece(f"   {note}", "dim")] if note else way, summary)
-        self.query_one("#lamps", Bar).set(_lamps(state, self.marked_count()))
+        self.query_one("#lamps", Bar).set(_lamps(state, link, self.marked_count()))
 
     def show_news(self, at_ms: int, pieces: list[Piece]) -> None:
         """Show the last event in its line."""
@@ -160,12 +160,12 @@ class Frame(Screen[None]):
 def _summary(state: State, link: Link, *, short: bool) -> list[Piece]:
     """Return the crumbs line's right side: the link where it is not well, the bots, what waits for a moderator."""
     look = link_look(link)
-    pieces: list[Piece] = []
     if look is not None:
         attempt = " · " + _("attempt {n}").format(n=link.attempt) if link.attempt > 1 else ""
-        pieces.append(Piece(f"{look.text}{attempt}  ", look.tone))
+        return [Piece(f"{look.text}{attempt}", look.tone)]
+    pieces: list[Piece] = []
     phase = state.platform.get("state")
-    if look is None and phase not in ("running", None):
+    if phase not in ("running", None):
         pieces.append(Piece(_("the platform stops") if phase == "stopping" else _("the platform starts"), "warn"))
         pieces.append(Piece("  "))
     for bot_look, count in bots_in_all(state):
@@ -183,8 +183,10 @@ def _summary(state: State, link: Link, *, short: bool) -> list[Piece]:
     return pieces
 
 
-def _lamps(state: State, marked: int) -> list[Piece]:
-    """Return the lamps, each with its sign, its word where it is not well, and how long it took to answer."""
+def _lamps(state: State, link: Link, marked: int) -> list[Piece]:
+    """Return the lamps, each with its sign, its word, and how long it took to answer; none while nobody tells us."""
+    if link.status is LinkStatus.LOST:
+        return [Piece(_("no link to the platform: what is shown is from before"), "bad")]
     pieces: list[Piece] = []
     if marked:
         pieces.append(Piece(_("marked {count}").format(count=marked) + " · ", "accent"))

@@ -98,6 +98,12 @@ class FakeControl:
             last_ms = self.data.now_ms + 1000 * turn
             self.data.bots[bot.name] = replace(moved, p95_ms=20 + (place * 13 + turn * 7) % 400, last_ms=last_ms)
 
+    def close_door(self) -> None:
+        """Let all clients go, and no new ones in."""
+        assert self._server is not None
+        self._server.close()
+        self.hang_up()
+
     def hang_up(self) -> None:
         """Let all clients go; they may come back."""
         for client in list(self._clients):

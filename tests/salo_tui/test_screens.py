@@ -213,6 +213,16 @@ def test_keys_work_on_a_russian_layout(tmp_path: Path) -> None:
     english(tmp_path, steps)
 
 
+def test_a_lost_platform_is_told_and_what_is_old_is_called_so(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        desk.control.close_door()
+        await desk.sees("no platform")
+        assert "what is shown is from before" in desk.text
+        assert "unslvd" not in desk.text
+
+    english(tmp_path, steps)
+
+
 def test_escape_leads_out_of_everything(tmp_path: Path) -> None:
     async def steps(desk: Desk) -> None:
         await desk.press("enter")
