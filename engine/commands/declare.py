@@ -63,8 +63,8 @@ class Parameter:
 class Declaration:
     """One command. ``name`` may be of two words; ``changing`` ones are audited, ``destructive`` ones asked about.
 
-    ``danger`` says how the terminal asks: 0 not at all, 1 in one line, 2 in a box that tells the ``effect``, 3 by having
-    the name typed.
+    ``danger`` says how the terminal asks: 0 not at all, 1 in one line, 2 in a box with the ``effect``, 3 by having the
+    name typed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""``salo demo`` in a terminal, as a stranger meets it: bots talk, a phrase has no answer, one is typed, a bot says it."""
+"""``salo demo`` in a terminal, as a stranger meets it: a phrase has no answer, one is typed, a bot says it."""
 
 from __future__ import annotations
 
