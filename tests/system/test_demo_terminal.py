@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -37,3 +40,15 @@ def test_within_a_minute_a_stranger_teaches_a_bot(tmp_path: Path) -> None:
         assert terminal.process.returncode == 0, terminal.text()
         assert "потеряно  0" in terminal.text()
     assert not list(tmp_path.rglob("*")), "the demo leaves nothing in HOME"
+
+
+def test_picture_of_the_demo_shows_its_bots_and_asks_nothing_of_the_net(tmp_path: Path) -> None:
+    file = tmp_path / "terminal.svg"
+    command = [sys.executable, "-I", "-m", "server.cli", "demo", "--picture", str(file), "--seconds", "3"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
+    told = subprocess.run(command, capture_output=True, text=True, timeout=110, env=environment)
+    assert told.returncode == 0, told.stdout + told.stderr
+    picture = file.read_text(encoding="utf-8")
+    assert "barista" in picture
+    assert "@font-face" not in picture
+    assert not re.search(r"(?:href|src|url)\s*[=(]\s*[\"']?https?:", picture)
