@@ -15,6 +15,7 @@ from db.errors import EXIT_FAILED
 from db.protocol import CommandResult
 from db.texts import _
 from salo_tui.client import PlatformUnreachable, Refused
+from salo_tui.typed import command_of, shown, subject_of
 from salo_tui.widgets.dialogs import ConfirmBox, ConfirmLine, ConfirmName
 from salo_tui.widgets.table_lines import Piece
 
@@ -31,17 +32,15 @@ class Actions:
 
     def __init__(self, app: SaloApp) -> None:
         self._app = app
-        self.declarations: Sequence[Declaration] = []
+        self.declarations: Sequence[Declaration] = ()
 
     def find(self, line: str) -> Declaration | None:
-        """Return the command of a line: the longest name, or alias, that it begins with."""
-        words = line.split()
-        for count in (3, 2, 1):
-            name = " ".join(words[:count]).lower()
-            for declaration in self.declarations:
-                if len(words) >= count and (name == declaration["name"] or name in declaration["aliases"]):
-                    return declaration
-        return None
+        """Return the command of a line, read as the platform reads it."""
+        return command_of(line, self.declarations)
+
+    def shown(self, line: str) -> str:
+        """Return a line as it may stand on a screen: without the secrets in it."""
+        return shown(line, self.declarations)
 
     async def run(self, *lines: str, sure: bool = False) -> list[CommandResult]:
         """Run lines one after another, after one question for all of them, and tell the last result.
@@ -70,7 +69,8 @@ class Actions:
         try:
             if client is None:
                 raise PlatformUnreachable(_("the platform is not connected; nothing was done"))
-            result = await client.command(line, read_only=self._app.read_only, timeout_s=COMMAND_S)
+            careful = self._app.read_only or self.find(line) is None  # what we do not know may change nothing
+            result = await client.command(line, read_only=careful, timeout_s=COMMAND_S)
         except (Refused, PlatformUnreachable) as error:
             result = CommandResult(str(error), None, error.exit_code or EXIT_FAILED)
         self._tell(line, result)
@@ -79,8 +79,9 @@ class Actions:
     def _tell(self, line: str, result: CommandResult) -> None:
         first = result.text.partition("\n")[0]
         tone = "bad" if result.exit_code else "good"
-        shown = line if len(line) <= LINE_SHOWN else line[: LINE_SHOWN - 1] + "…"
-        pieces = [Piece(f"salo {shown}", "key"), Piece("  "), Piece("✗ " if result.exit_code else "✓ ", tone)]
+        told = self.shown(line)
+        told = told if len(told) <= LINE_SHOWN else told[: LINE_SHOWN - 1] + "…"
+        pieces = [Piece(f"salo {told}", "key"), Piece("  "), Piece("✗ " if result.exit_code else "✓ ", tone)]
         self._app.tell_news(int(time.time() * 1000), [*pieces, Piece(first, tone if result.exit_code else "")])
 
     async def _confirmed(self, lines: Sequence[str]) -> bool:
@@ -90,16 +91,14 @@ class Actions:
         if not danger or self._app.read_only:  # the platform refuses then, with its own words
             return True
         most = next(found for found in declarations if found is not None and found["danger"] == danger)
-        question = _("Run “salo {line}”?").format(line=lines[0])
+        question = _("Run “salo {line}”?").format(line=self.shown(lines[0]))
         if len(lines) > 1:
             question = _("Run these {count} commands?").format(count=len(lines))
         effect = str(most.get("effect", ""))
-        return await self._app.push_screen_wait(self._question(lines, question, danger, effect))
-
-    def _question(self, lines: Sequence[str], question: str, danger: int, effect: str) -> Screen[bool]:
-        """Return the dialog that fits the danger."""
         if danger == 1 and len(lines) == 1:
-            return ConfirmLine(question, effect)
-        if danger < 3:
-            return ConfirmBox(question, [f"salo {line}" for line in lines], effect)
-        return ConfirmName(question, lines[0].split()[-1], effect)
+            dialog: Screen[bool] = ConfirmLine(question, effect)
+        elif danger < 3:
+            dialog = ConfirmBox(question, [f"salo {self.shown(line)}" for line in lines], effect)
+        else:
+            dialog = ConfirmName(question, subject_of(lines[0], most), effect)
+        return await self._app.push_screen_wait(dialog)

@@ -22,12 +22,12 @@ from db.texts import N_, _
 from salo_tui.actions import Actions
 from salo_tui.colon import Colon
 from salo_tui.driver import TerminalDriver
-from salo_tui.feeds import FeedLog, Feeds
+from salo_tui.feeds import Feeds
+from salo_tui.following import Following
 from salo_tui.frame import Frame
 from salo_tui.keeper import Keeper, Phase, Standing
 from salo_tui.launch import Tie
 from salo_tui.layout import latin_key
-from salo_tui.news import line_of
 from salo_tui.screens.bots import BotsScreen
 from salo_tui.screens.dead import DeadScreen
 from salo_tui.screens.help import HelpScreen
@@ -106,7 +106,7 @@ class SaloApp(App[str]):
         self.taught = Taught()
         self.colon = Colon(self)
         self._catching_up: Timer | None = None
-        self._history_to = (0, 0)  # pid and last number of what the feeds hold
+        self.following = Following(self.feeds, self._on_news)
         self._mouse = True
         self.slow = False
 
@@ -168,8 +168,6 @@ class SaloApp(App[str]):
         """Send less from now on, or as usual."""
         self.slow = slow
         self.store.notify_s = SLOW_S if slow else NOTIFY_S
-        for pane in self.query(FeedLog):
-            pane.frames_per_s = self.frames_per_s
         self.say(_("slow link: state once a second, logs twice") if slow else _("fast link"))
 
     @property
@@ -180,12 +178,19 @@ class SaloApp(App[str]):
     # Its life.
 
     def on_mount(self) -> None:
-        self.theme = self.settings.terminal.theme or fitting_theme(os.environ)
+        self._take_theme(self.settings.terminal.theme or fitting_theme(os.environ))
         if self.settings.terminal.slow:
             self.set_slow(True)
         self.set_keymap(self.settings.terminal.keys)
         self.push_screen(WaitingScreen())
         self.run_worker(self.store.run(), name="store", exit_on_error=True)
+
+    def _take_theme(self, name: str) -> None:
+        """Take a theme; one that there is not leaves the usual one, and is told."""
+        if name in self.available_themes:
+            self.theme = name
+        else:
+            self.say(_("there is no theme {name}; :theme completes those there are").format(name=name), "bad")
 
     def _on_state(self, state: State) -> None:
         self.keeper.state_changed(state)
@@ -200,6 +205,7 @@ class SaloApp(App[str]):
             self.say(_("the platform is back, pid {pid}").format(pid=self.state.platform.get("pid")), "good")
         self.keeper.link_changed(link, self.state)
         if link.is_up:
+            self.following.begin(int(self.state.platform.get("pid") or 0))
             self.run_worker(self._greet(), name="greet", exclusive=True, group="greet")
         if self.frame is not None:
             self.frame.tell(self.state, link)
@@ -224,29 +230,22 @@ class SaloApp(App[str]):
         client = self.store.client
         if client is None:
             return
+        history: list[PlatformEvent] = []
         try:
             self.actions.declarations = await client.describe()
-            for event in await client.history(HISTORY):
-                self._take_old(event)
+            history = await client.history(HISTORY)
         except SaloError:
-            return  # it went away again; the next link begins anew
+            pass  # it went away again; the next link begins anew
+        self.following.put_history(history)
         self._catch_up()
 
-    def _take_old(self, event: PlatformEvent) -> None:
-        pid, last = self._history_to
-        if pid != self.state.platform.get("pid") or event.seq > last:
-            self._take(event)
-
     def _on_event(self, event: PlatformEvent) -> None:
-        self._take(event)
+        self.following.take(event)
         if self._catching_up is None:
             self._catching_up = self.set_timer(CATCH_UP_S, self._catch_up)
 
-    def _take(self, event: PlatformEvent) -> None:
-        self._history_to = (int(self.state.platform.get("pid") or 0), event.seq)
-        line = line_of(event)
-        if line is not None:
-            self.feeds.append(line)
+    def _on_news(self, event: PlatformEvent) -> None:
+        """Tell that a bot has used an answer that was given here."""
         if event.topic == "event" and self.taught.is_used_by(event.data):
             used = _("{bot} has just used the new answer: «{said}» → «{reply}»")
             facts = {"bot": event.data.get("bot"), "said": event.data.get("text"), "reply": event.data.get("reply")}

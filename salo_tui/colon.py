@@ -13,8 +13,6 @@ from salo_tui.widgets.prompt import Prompt
 if TYPE_CHECKING:
     from salo_tui.app import SaloApp
 
-GOES = ("bots", "logs", "unsolved", "tickers", "processes", "dead", "panes")
-
 
 class Colon:
     """Opens the prompt of whatever screen is seen, and does what was typed."""
@@ -45,10 +43,11 @@ class Colon:
     async def run(self, line: str) -> None:
         """Do what was typed after ``:``."""
         name, _space, rest = line.strip().partition(" ")
-        local = getattr(self, f"_do_{name}", None)
-        if local is not None and name in {item["name"] for item in local_commands()}:
-            await local(rest.strip())
-        elif name in GOES and not rest:
+        own = {"quit": self._quit, "help": self._help, "theme": self._theme, "readonly": self._readonly,
+               "slow": self._slow}  # fmt: skip
+        if name in own:
+            await own[name](rest.strip())
+        elif name in self._app.SCREENS and not rest:
             self._app.go(name)
         elif line.strip():
             await self._run_in_platform(line.strip())
@@ -72,7 +71,8 @@ class Colon:
         """Run a line; what it says is shown in the event line, or, when it is longer, in a window of its own."""
         results = await self._app.actions.run(line)
         if results and "\n" in results[-1].text.strip():
-            await self._app.push_screen_wait(TextDialog(f"salo {line}", results[-1].text))
+            title = f"salo {self._app.actions.shown(line)}"
+            await self._app.push_screen_wait(TextDialog(title, results[-1].text))
 
     def _values(self) -> Mapping[str, Sequence[str]]:
         """Return what parameters may be, by their kind."""
@@ -88,13 +88,13 @@ class Colon:
 
     # The terminal's own commands.
 
-    async def _do_quit(self, _rest: str) -> None:
+    async def _quit(self, _rest: str) -> None:
         await self.leave()
 
-    async def _do_help(self, _rest: str) -> None:
+    async def _help(self, _rest: str) -> None:
         self._app.action_help()
 
-    async def _do_theme(self, name: str) -> None:
+    async def _theme(self, name: str) -> None:
         if name in self._app.available_themes:
             self._app.theme = name
             text = _("theme {name}; to keep it: [terminal] theme in salo.toml")
@@ -103,7 +103,7 @@ class Colon:
             known = ", ".join(sorted(self._app.available_themes))
             self._app.say(_("there is no theme {name}; there are: {known}").format(name=name, known=known), "bad")
 
-    async def _do_readonly(self, word: str) -> None:
+    async def _readonly(self, word: str) -> None:
         wanted = word != "off"
         question = _("Let this terminal change things?")
         if not wanted and not await self._app.push_screen_wait(ConfirmLine(question, "")):
@@ -111,7 +111,7 @@ class Colon:
         self._app.read_only = wanted
         self._app.say(_("this terminal changes nothing") if wanted else _("this terminal may change things"))
 
-    async def _do_slow(self, word: str) -> None:
+    async def _slow(self, word: str) -> None:
         self._app.set_slow(word != "off")
 
 

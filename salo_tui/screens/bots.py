@@ -95,9 +95,6 @@ class BotsScreen(Frame):
         self.query_one(SpanTable).set_rows(map(row_of, state.bots.values()))
         self._show_bot()
 
-    def note(self) -> str:
-        return self.salo.state.platform.get("host", "") and ""
-
     def marked_count(self) -> int:
         return len(self.query_one(SpanTable).marked)
 

@@ -20,6 +20,7 @@ from textual.widgets import Input
 
 from db.texts import N_, _
 from salo_tui.complete import Candidate, Command, Completion, Values, complete
+from salo_tui.typed import shown
 from salo_tui.widgets.lines import Lines
 from salo_tui.widgets.table_lines import Piece
 
@@ -130,7 +131,8 @@ class Prompt(Vertical):
         message.stop()
         text = self._box.value
         history = self._HISTORY[self._kind]
-        if text.strip() and (not history or history[-1] != text):
+        is_public = self._kind != COMMAND or shown(text, self._commands) == text
+        if text.strip() and is_public and (not history or history[-1] != text):
             history.append(text)
         self.close()
         self.post_message(self.Submitted(self._kind, text))

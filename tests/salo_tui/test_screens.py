@@ -128,6 +128,40 @@ def test_destructive_command_wants_its_name_typed(tmp_path: Path) -> None:
     english(tmp_path, steps)
 
 
+def test_a_sign_before_a_command_skips_no_question(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await desk.press("colon", *"/stop", "enter")
+        await desk.sees("Type stop and press enter")
+        assert not desk.control.commands
+
+    english(tmp_path, steps)
+
+
+def test_a_token_that_is_typed_is_shown_nowhere(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await desk.press("colon", *"bot token anna_shop -token vk1.a.SECRET", "enter")
+        await desk.sees("***")
+        assert "SECRET" not in desk.text
+        await desk.press("y")
+        await desk.until(lambda: desk.control.commands)
+        assert desk.control.commands == ["bot token anna_shop -token vk1.a.SECRET"]
+        await desk.press("colon", "up")
+        await desk.pilot.pause()
+        assert "SECRET" not in desk.text
+
+    english(tmp_path, steps)
+
+
+def test_a_theme_that_there_is_not_opens_the_terminal_all_the_same(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await desk.press("colon", *"theme nord2", "enter")
+        await desk.sees("there is no theme nord2")
+        desk.app._take_theme("nord2")
+        await desk.sees("there is no theme nord2; :theme completes")
+
+    english(tmp_path, steps)
+
+
 def test_letters_in_the_prompt_switch_no_screen(tmp_path: Path) -> None:
     async def steps(desk: Desk) -> None:
         await desk.press("colon", *"q3?", "escape")
