@@ -33,6 +33,7 @@ class Pace:
         self._send = send
         self._told: dict[Hashable, _Told] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._forget_s = float("-inf")
 
     def slows(self, topic: str) -> bool:
         """Say whether this is a topic of states."""
@@ -76,8 +77,9 @@ class Pace:
             self._send(told.topic, data)
 
     def _forget(self, now_s: float) -> None:
-        """Forget what may be told at once anyway."""
-        if len(self._told) >= QUIET_MAX:
+        """Forget what may be told at once anyway; looked for once a pause, since nothing else can be found sooner."""
+        if len(self._told) >= QUIET_MAX and now_s >= self._forget_s:
+            self._forget_s = now_s + PAUSE_S
             self._told = {
                 key: told for key, told in self._told.items() if told.waiting is not None or now_s < told.next_s
             }

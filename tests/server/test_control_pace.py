@@ -81,3 +81,18 @@ def test_things_that_are_gone_are_forgotten() -> None:
         assert len(pace._told) == 1
 
     assert len(asyncio.run(paced(change))) == QUIET_MAX + 1
+
+
+def test_what_is_gone_is_looked_for_once_a_pause() -> None:
+    async def change() -> None:
+        pace = Pace(lambda topic, data: None)
+        begun, tables = time.monotonic(), [pace._told]
+        for number in range(3 * QUIET_MAX):
+            pace.put("process", {"name": f"worker-{number}"})
+            if pace._told is not tables[-1]:
+                tables.append(pace._told)
+        pauses = (time.monotonic() - begun) / PAUSE_S
+        assert len(tables) <= 2 + pauses
+        pace.close()
+
+    asyncio.run(change())
