@@ -78,7 +78,10 @@ def _storage_errors() -> Iterator[None]:
 def _write_down(
     context: PlatformContext, declaration: Declaration, args: Arguments, exit_code: int, error: str
 ) -> None:
-    """Audit a changing command. What a command says is not kept, since it may show a new secret."""
+    """Audit a changing command, or log that it could not be: what is done is done, and its result counts.
+
+    What a command says is not kept, since it may show a new secret.
+    """
     line = shown_line(declaration, args)
     if not declaration.changing:
         return
@@ -88,7 +91,7 @@ def _write_down(
         return
     try:
         audit.write(context.redis, audit.AuditRecord(actor.who, actor.face, line, exit_code, error))
-    except RedisError as refusal:
+    except (RedisError, SaloError) as refusal:  # SaloError: an embedded Redis that starts has no password yet
         log.warning("command not audited line=%s error=%s", line, refusal)
 
 

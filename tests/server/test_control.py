@@ -87,15 +87,25 @@ def test_changing_command_is_audited_without_its_secrets(wire: Wire, clean_redis
     answer = wire.call("command", line=line, language="en")
     assert "result" in answer, answer
     assert "canary" not in json.dumps(answer)
-    assert "error" in wire.call("command", line=line)
+    answer_again = wire.call("command", line=line)
     wire.call("command", line="bot list")
     records = audit.page(clean_redis)
     assert [record.exit_code for record in records] == [1, 0, 0]
     assert records[0].line == "/bot add anna -group-id 77 -base audited -token *** -secret ***"
     assert records[0].who.startswith("local:") and records[0].face == "terminal"
-    assert "exists" in records[0].error or records[0].error
+    assert records[0].error == answer_again["error"]["message"] and "anna" in records[0].error
     wire.call("command", line="bot remove anna")
     wire.call("command", line="base drop audited")
+
+
+def test_stop_is_answered_before_redis_has_its_password(tmp_path: Path) -> None:
+    config = tmp_path / "salo.toml"
+    config.write_text("")  # Redis is embedded, and was never started
+    with control_desk(config, tmp_path / "home") as desk:
+        wire = desk.connect()
+        assert wire.call("command", line="stop", language="en")["result"]["text"] == "the platform is stopping"
+        assert desk.platform.stopped.is_set()
+        wire.close()
 
 
 def test_generated_secret_is_told_once_and_not_written_down(wire: Wire, clean_redis: redis.Redis) -> None:
