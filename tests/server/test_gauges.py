@@ -14,6 +14,7 @@ import redis
 from db import keys
 from db.base import Base
 from db.bots import Bot
+from db.links import async_redis_client
 from db.models import Unsolved, UnsolvedStatus
 from db.settings import Settings, load_settings
 from server import gauges
@@ -140,8 +141,15 @@ def test_redis_that_is_gone_leaves_the_last_count(settings: Settings, clean_redi
     nobody = elsewhere(settings, redis="redis://127.0.0.1:1")
 
     async def look(held: Gauges) -> None:
-        held.dead = 7
-        await held.fresh()
-        assert held.dead == 7
+        clean_redis.xadd(keys.DEAD, {"bot": "anna"})
+        await until(lambda: held.dead == 1, 4)
+        assert held._redis is not None
+        alive, held._redis = held._redis, async_redis_client(nobody)
+        await alive.aclose()
+        clean_redis.xadd(keys.DEAD, {"bot": "anna"})
+        for _turn in range(2):  # the first may still have been that of the living one
+            asked_s = time.monotonic()
+            await until(lambda after_s=asked_s: held._dead_s > after_s, 4)  # type: ignore[misc]
+        assert held.dead == 1, "Redis that does not answer tells neither 0 nor 2"
 
-    running(look, nobody, [])
+    running(look, settings, [], is_watched=True)
