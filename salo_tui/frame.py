@@ -6,9 +6,11 @@ import time
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 
-from db.texts import _, ngettext
+from db.texts import N_, _, ngettext
 from salo_tui.feeds import FeedLog
 from salo_tui.saved import save, saved_path
 from salo_tui.state import State
@@ -33,6 +35,9 @@ class Frame(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (160, "-broad")]  # noqa: RUF012  # as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
     TITLE_TEXT: ClassVar[str] = ""  # N_() text
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", N_("find"), show=False, id="frame.search", priority=True)
+    ]
     DEFAULT_CSS = """
     Frame { layers: base; overflow: hidden; }
     Frame > #crumbs { background: $panel; }
@@ -100,6 +105,20 @@ class Frame(Screen[None]):
         return 0
 
     # What is typed at its foot.
+
+    def find(self, text: str) -> object:
+        """Mark what reads ``text``; none ends it."""
+
+    def action_search(self) -> None:
+        """Look for words in the log that has the focus, or else on the screen."""
+        if isinstance(self.focused, RingLog) and self.focused.check_action("search", ()):
+            self.salo.colon.search(self.focused.search)
+        else:
+            self.salo.colon.search(self.find)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take ``/`` before the focus does, so that what is typed right behind is no key; but not out of a text."""
+        return action != "search" or not isinstance(self.focused, Input | TextArea)
 
     def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         if message.kind == COMMAND:

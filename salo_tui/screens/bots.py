@@ -77,7 +77,6 @@ class BotsScreen(Frame):
         Binding("l", "log", N_("log"), id="bots.log"),
         Binding("u", "unsolved", N_("Unsolved"), id="bots.unsolved"),
         Binding("p", "panes", N_("Panes"), id="bots.panes"),
-        Binding("slash", "search", N_("find"), show=False, id="bots.search"),
         Binding("tab,f6", "next_pane", N_("next pane"), show=False, id="bots.pane"),
     ]
 
@@ -146,8 +145,8 @@ class BotsScreen(Frame):
             self.salo.marked_bots = tuple(self.salo.state.bots)
         self.salo.go("panes")
 
-    def action_search(self) -> None:
-        self.salo.colon.search(self.query_one(SpanTable).search)
+    def find(self, text: str) -> object:
+        return self.query_one(SpanTable).search(text)
 
     def action_next_pane(self) -> None:
         self.focus_next()

@@ -61,7 +61,6 @@ class ProcessesScreen(Frame):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restart", N_("restart"), id="processes.restart"),
         Binding("l,enter", "log", N_("log"), id="processes.log"),
-        Binding("slash", "search", N_("find"), show=False, id="processes.search"),
         Binding("tab,f6", "app.focus_next", N_("next pane"), show=False, id="processes.pane"),
     ]
 
@@ -101,5 +100,5 @@ class ProcessesScreen(Frame):
         if name:
             self.salo.show_log([name])
 
-    def action_search(self) -> None:
-        self.salo.colon.search(self.query_one(SpanTable).search)
+    def find(self, text: str) -> object:
+        return self.query_one(SpanTable).search(text)

@@ -71,7 +71,6 @@ class TickersScreen(Frame):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "now", N_("run now"), id="tickers.run"),
         Binding("p", "pause", N_("pause or go on"), id="tickers.pause"),
-        Binding("slash", "search", N_("find"), show=False, id="tickers.search"),
     ]
 
     def body(self) -> ComposeResult:
@@ -112,5 +111,5 @@ class TickersScreen(Frame):
         if ticker is not None:
             self.run_worker(self.salo.actions.run(f"ticker {verb} {ticker.name} {ticker.bot}".strip()))
 
-    def action_search(self) -> None:
-        self.salo.colon.search(self.query_one(SpanTable).search)
+    def find(self, text: str) -> object:
+        return self.query_one(SpanTable).search(text)

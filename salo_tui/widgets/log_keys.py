@@ -25,7 +25,7 @@ KEYS = (
     Binding("exclamation_mark", "invert", N_("turn the filter over"), show=False, id="log.invert"),
     Binding("t", "toggle_time", N_("times on or off"), show=False, id="log.time"),
     Binding("w", "toggle_wrap", N_("long lines folded or cut"), show=False, id="log.wrap"),
-    Binding("slash", "search", N_("find"), id="log.search"),
+    Binding("slash", "search", N_("find"), id="log.search", priority=True),
     Binding("ampersand", "filter", N_("only lines with"), show=False, id="log.filter"),
     Binding("ctrl+s", "save", N_("save what is shown"), show=False, id="log.save"),
     Binding("y", "copy", N_("copy a line"), show=False, id="log.copy"),

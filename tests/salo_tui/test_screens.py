@@ -162,6 +162,16 @@ def test_a_theme_that_there_is_not_opens_the_terminal_all_the_same(tmp_path: Pat
     english(tmp_path, steps)
 
 
+def test_what_is_typed_right_behind_a_slash_is_no_key(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        for key in ("slash", "s", "u"):  # in one go, as a pasted text comes
+            desk.app.simulate_key(key)
+        await desk.sees("/ su")
+        assert not desk.control.commands
+
+    english(tmp_path, steps)
+
+
 def test_letters_in_the_prompt_switch_no_screen(tmp_path: Path) -> None:
     async def steps(desk: Desk) -> None:
         await desk.press("colon", *"q3?", "escape")
