@@ -67,7 +67,10 @@ class TickerInfo:
 
 @dataclass(frozen=True, slots=True)
 class BotInfo:
-    """One bot, as the operator sees it. Counters run since the platform's start."""
+    """One bot, as the operator sees it.
+
+    Counters run since the platform's start; a snapshot of so many bots that it would be too long leaves them out.
+    """
 
     name: str
     bot_id: int

@@ -2,7 +2,8 @@
 
 JSON-RPC 2.0 over a unix socket (0600, and SO_PEERCRED: the same user or root), one object per line, 1 MiB each way.
 ``describe``, ``command``, ``snapshot`` and ``history`` answer; ``subscribe`` answers with a snapshot and the number of
-the last event before it, then sends each later event, numbered, as a notification ``event``.
+the last event before it, then sends each later event, numbered, as a notification ``event``. Commands of one client run
+beside each other, so their answers come as they end: what tells them apart is the request's ``id``.
 """
 
 from __future__ import annotations
@@ -16,24 +17,23 @@ import socket
 import struct
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from db import codec
-from db.errors import BadJson
-from db.protocol import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, LINE_MAX, PARSE_ERROR, PlatformEvent
+from db.protocol import INVALID_REQUEST, LINE_MAX, PlatformEvent
 from db.settings import Settings
 from db.state import reachable
 from server.commands.context import PlatformView, Resources
 from server.commands.run import load_bodies
-from server.control_feed import Dropped, Feed, FeedLine
-from server.control_methods import Methods, Request, RpcError, parse_request
+from server.control_feed import Feed, FeedLine
+from server.control_link import Link, error_line, event_line, write
+from server.control_methods import Caller, Methods, Request, RpcError
 from server.control_pace import Pace
+from server.control_snapshot import SnapshotJson
+from server.control_threads import CommandThreads
+from server.feed_history import TOPICS as HISTORY_TOPICS
 from server.feed_history import FeedHistory
 
 CLIENTS_MAX = 64
-COMMANDS_AT_ONCE = 8
-STALLED_S = 60.0  # a client that reads nothing for so long is let go
 _BACKLOG = 2 * CLIENTS_MAX  # a unix socket refuses at once what it cannot hold
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
@@ -47,7 +47,8 @@ class ControlServer:
         self._path = settings.state.control_socket
         self._view = view
         self._resources = resources or Resources(settings)
-        self._executor = ThreadPoolExecutor(COMMANDS_AT_ONCE, thread_name_prefix="command")
+        self._threads = CommandThreads()
+        self._snapshots = SnapshotJson(view)
         self._server: asyncio.Server | None = None
         self._methods: Methods | None = None
         self._clients: set[asyncio.Task[None]] = set()
@@ -69,7 +70,7 @@ class ControlServer:
     async def start(self) -> None:
         """Listen. The caller holds the state directory's lock, so a socket that is there already is a dead one's."""
         load_bodies()  # now, and not in the middle of somebody's first command
-        self._methods = Methods(self._resources, self._view, self._executor, self._history)
+        self._methods = Methods(self._resources, self._view, self._threads, self._snapshots.recent, self._history)
         door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
             self._path.unlink(missing_ok=True)
@@ -90,7 +91,7 @@ class ControlServer:
         for client in list(self._clients):
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -116,10 +117,12 @@ class ControlServer:
         self._seq += 1
         event = PlatformEvent(self._seq, topic, int(time.time() * 1000), data)
         self._history.keep(event)
+        if topic not in HISTORY_TOPICS:
+            self._snapshots.outdate()
         wanted = [feed for feed in self._feeds if feed.wants(topic)]
         if wanted:
             try:
-                item = FeedLine(event.seq, _line(event))
+                item = FeedLine(event.seq, event_line(event))
             except TypeError as error:  # no client is worth the platform's life
                 log.warning("event not told topic=%s error=%s", topic, error)
                 return
@@ -133,9 +136,9 @@ class ControlServer:
         try:
             refusal = _refusal(writer, len(self._clients))
             if refusal:
-                await _write(writer, _error(None, RpcError(INVALID_REQUEST, refusal)))
+                await write(writer, error_line(None, RpcError(INVALID_REQUEST, refusal)))
             else:
-                await _Client(self, reader, writer).run()
+                await Link(self, reader, writer, _who(writer)).run()
         except (ConnectionError, TimeoutError):
             pass  # it went away, or stopped reading
         except asyncio.CancelledError:
@@ -150,103 +153,19 @@ class ControlServer:
 
     def subscribe(self, topics: frozenset[str] | None) -> tuple[Feed, dict[str, Any]]:
         """Return a feed of all events from now on, and what is now."""
+        now = {"seq": self._seq, "snapshot": self._snapshots.fresh()}  # a kept one is from before this number
         feed = Feed(topics)
         self._feeds.add(feed)
-        return feed, {"seq": self._seq, "snapshot": self._view.snapshot().as_json()}
+        return feed, now
 
     def unsubscribe(self, feed: Feed) -> None:
+        """Put nothing more into a feed."""
         self._feeds.discard(feed)
 
-    async def call(self, request: Request, who: str) -> Any:
+    async def call(self, request: Request, caller: Caller) -> Any:
         """Return the result of a method that only answers. Raises ``RpcError``."""
         assert self._methods is not None
-        return await self._methods.call(request, who)
-
-
-class _Client:
-    """One connection: its requests one after the other, and its subscription beside them."""
-
-    def __init__(self, server: ControlServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._server = server
-        self._reader, self._writer = reader, writer
-        self._writing = asyncio.Lock()
-        self._who = _who(writer)
-        self._feed: Feed | None = None
-        self._feeding: asyncio.Task[None] | None = None
-
-    async def run(self) -> None:
-        """Answer until the client goes away."""
-        try:
-            while (line := await self._read()) is not None:
-                answer = await self._answer(line)
-                if answer is not None:
-                    await self._write(answer)
-                if self._feed is not None and self._feeding is None:
-                    self._feeding = asyncio.create_task(self._pass_on(self._feed))
-        finally:
-            if self._feed is not None:
-                self._server.unsubscribe(self._feed)
-            if self._feeding is not None:
-                self._feeding.cancel()
-                await asyncio.gather(self._feeding, return_exceptions=True)
-
-    async def _read(self) -> bytes | None:
-        try:
-            return await self._reader.readuntil(b"\n")
-        except asyncio.IncompleteReadError:
-            return None
-        except asyncio.LimitOverrunError:
-            await self._write(_error(None, RpcError(INVALID_REQUEST, f"a line may have {LINE_MAX} bytes")))
-            return None
-
-    async def _answer(self, line: bytes) -> bytes | None:
-        """Return the answer to one line, or ``None`` to a notification."""
-        request: Request | None = None
-        try:
-            request = parse_request(codec.loads(line))
-            result = self._subscribe(request) if request.method == "subscribe" else await self._call(request)
-            answer = codec.dumps({"jsonrpc": "2.0", "id": request.id, "result": result}) + b"\n"
-            if len(answer) > LINE_MAX:
-                raise RpcError(INTERNAL_ERROR, f"the answer has more than {LINE_MAX} bytes; ask for less")
-        except BadJson as error:
-            return _error(None, RpcError(PARSE_ERROR, str(error)))
-        except RpcError as error:
-            answer = _error(request.id if request else None, error)
-        return answer if request is None or request.wants_answer else None
-
-    async def _call(self, request: Request) -> Any:
-        return await self._server.call(request, self._who)
-
-    def _subscribe(self, request: Request) -> dict[str, Any]:
-        topics = request.params.get("topics")
-        if topics is not None and not (isinstance(topics, list) and all(isinstance(item, str) for item in topics)):
-            raise RpcError(INVALID_PARAMS, "topics must be a list of texts")
-        if self._feed is not None:
-            raise RpcError(INVALID_REQUEST, "this connection is subscribed already")
-        self._feed, now = self._server.subscribe(None if topics is None else frozenset(topics))
-        return now
-
-    async def _pass_on(self, feed: Feed) -> None:
-        """Send events as fast as the client takes them; what it does not take in time is dropped by its feed."""
-        try:
-            while True:
-                dropped, lines = await feed.take()
-                if dropped.count:
-                    lines.insert(0, _line(_dropped(dropped)))
-                await self._write(b"".join(lines))
-        except (ConnectionError, TimeoutError):
-            self._writer.transport.abort()  # ends the reading side too
-
-    async def _write(self, data: bytes) -> None:
-        async with self._writing:
-            await _write(self._writer, data)
-
-
-async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """Write and wait until nearly all is taken; ``TimeoutError`` when the client has stalled."""
-    writer.write(data)
-    async with asyncio.timeout(STALLED_S):
-        await writer.drain()
+        return await self._methods.call(request, caller)
 
 
 def _refusal(writer: asyncio.StreamWriter, clients: int) -> str:
@@ -271,19 +190,3 @@ def _who(writer: asyncio.StreamWriter) -> str:
     with contextlib.suppress(KeyError):
         return f"local:{pwd.getpwuid(uid).pw_name}"
     return f"local:{uid}"
-
-
-def _dropped(dropped: Dropped) -> PlatformEvent:
-    return PlatformEvent(dropped.last_seq, "dropped", int(time.time() * 1000), {"count": dropped.count})
-
-
-def _line(event: PlatformEvent) -> bytes:
-    params = {"seq": event.seq, "topic": event.topic, "at_ms": event.at_ms, "data": event.data}
-    return codec.dumps({"jsonrpc": "2.0", "method": "event", "params": params}) + b"\n"
-
-
-def _error(number: int | str | None, error: RpcError) -> bytes:
-    told: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.data is not None:
-        told["data"] = error.data
-    return codec.dumps({"jsonrpc": "2.0", "id": number, "error": told}) + b"\n"

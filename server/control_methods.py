@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,11 @@ from engine.commands.roles import Role, checked_role
 from server.commands.context import Actor, PlatformContext, PlatformView, Resources
 from server.commands.loopview import LoopView
 from server.commands.run import run_command
+from server.control_threads import CommandThreads
 from server.feed_history import ANSWER_EVENTS_MAX, FeedHistory
+
+CALLER_AT_ONCE = 8  # commands of one client in one pool of threads; more of them wait
+ID_MAX = 100
 
 log = logging.getLogger(__name__)
 
@@ -56,32 +61,52 @@ def parse_request(raw: Any) -> Request:
     if not isinstance(raw, dict) or raw.get("jsonrpc") != "2.0" or not isinstance(raw.get("method"), str):
         raise RpcError(INVALID_REQUEST, 'a request is {"jsonrpc": "2.0", "id": …, "method": …, "params": {…}}')
     number, params = raw.get("id"), raw.get("params", {})
-    if isinstance(number, bool) or not isinstance(number, int | str | None):
-        raise RpcError(INVALID_REQUEST, "id must be a number or a text")
+    if isinstance(number, bool) or not isinstance(number, int | str | None) or len(str(number)) > ID_MAX:
+        raise RpcError(INVALID_REQUEST, f"id must be a number, or a text of up to {ID_MAX} letters")
     if not isinstance(params, dict):
         raise RpcError(INVALID_PARAMS, "params must be an object")
     return Request(raw["method"], params, number, "id" in raw)
 
 
-class Methods:
-    """Answers requests. Lives in the platform's loop; commands run in ``executor``, since they block."""
+class Caller:
+    """One client as the methods know it: who it is, and its share of each pool of threads."""
 
-    def __init__(self, resources: Resources, view: PlatformView, executor: Executor, history: FeedHistory) -> None:
+    def __init__(self, who: str) -> None:
+        self.who = who
+        self._turns: defaultdict[Executor, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(CALLER_AT_ONCE))
+
+    def turn(self, pool: Executor) -> asyncio.Semaphore:
+        """Return what a command of this client takes before it goes into a pool."""
+        return self._turns[pool]
+
+
+class Methods:
+    """Answers requests. Lives in the platform's loop; commands run in ``threads``, since they block."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        view: PlatformView,
+        threads: CommandThreads,
+        snapshot: Callable[[], Any],
+        history: FeedHistory,
+    ) -> None:
+        """``snapshot`` returns one that is ready to be sent."""
         self._resources = resources
         self._history = history
-        self._view = view
-        self._executor = executor
+        self._threads = threads
+        self._snapshot = snapshot
         self._loop_view = LoopView(view, asyncio.get_running_loop())
 
-    async def call(self, request: Request, who: str) -> Any:
+    async def call(self, request: Request, caller: Caller) -> Any:
         """Return the result of any method but ``subscribe``. Raises ``RpcError``."""
         match request.method:
             case "describe":
                 return self._describe(request.params)
             case "snapshot":
-                return self._view.snapshot().as_json()
+                return self._snapshot()
             case "command":
-                return await self._command(request.params, who)
+                return await self._command(request.params, caller)
             case "history":
                 return self._last(request.params)
         known = "describe, command, subscribe, snapshot, history"
@@ -97,9 +122,10 @@ class Methods:
         with use_language(self._language(params)):
             return {"commands": [describe(item) for item in registry().declarations]}
 
-    async def _command(self, params: Mapping[str, Any], who: str) -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(self._executor, self._run, params, who)
+    async def _command(self, params: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        loop, pool = asyncio.get_running_loop(), self._threads.of(params)
+        async with caller.turn(pool):
+            result = await loop.run_in_executor(pool, self._run, params, caller.who)
         return {"text": result.text, "data": result.data, "exit_code": result.exit_code}
 
     def _run(self, params: Mapping[str, Any], who: str) -> CommandResult:

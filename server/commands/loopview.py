@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
+from db.errors import SaloError, StorageUnavailable
 from db.protocol import PlatformSnapshot, TickerInfo
 from db.texts import _
-from engine.commands.errors import CommandError
+from engine.commands.errors import CommandError, PlatformDown
 from server.commands.context import PlatformView
 
 CALL_S = 60.0  # a restart waits for the process to stop
+STORAGE_S = 10.0  # for the storage of a platform that starts; then it is for the caller to try again
 
 
 class LoopView:
@@ -31,7 +34,9 @@ class LoopView:
         self._call(self._view.measure)
 
     def wait_storage(self) -> None:
-        self._call(self._view.wait_storage)
+        """Return when the storage is up. Raises ``StorageUnavailable`` before it holds a thread for too long."""
+        late = StorageUnavailable(_("the platform is still starting; try again in a moment"))
+        self._call(self._view.wait_storage, STORAGE_S, late)
 
     def request_stop(self, by: str) -> None:
         self._call(lambda: self._view.request_stop(by))
@@ -47,14 +52,17 @@ class LoopView:
         found: list[TickerInfo] = self._call(lambda: self._view.pause_ticker(name, bot, is_paused))
         return found
 
-    def _call(self, work: Callable[[], Any]) -> Any:
+    def _call(self, work: Callable[[], Any], limit_s: float = CALL_S, late: SaloError | None = None) -> Any:
         async def run() -> Any:
             found = work()
             return await found if inspect.isawaitable(found) else found
 
         future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
-            return future.result(CALL_S)
+            return future.result(limit_s)
         except FutureTimeout:
             future.cancel()
-            raise CommandError(_("the platform did not answer within {count} s").format(count=round(CALL_S))) from None
+            text = _("the platform did not answer within {count} s").format(count=round(limit_s))
+            raise late or CommandError(text) from None
+        except CancelledError:  # its loop has ended
+            raise PlatformDown(_("the platform is stopping")) from None
