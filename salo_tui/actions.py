@@ -47,8 +47,8 @@ class Actions:
 
         What fails or is refused is told and ends it; a line that was not run has no result.
         """
-        if not lines or not (sure or await self._confirmed(lines)):
-            return []
+        if not lines or not (sure or self._app.store.client is None or await self._confirmed(lines)):
+            return []  # without a platform there is nothing to ask: the first line says so
         results = []
         for line in lines:
             result = await self._run(line)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.events import Key
+from textual.events import Event, Key
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
@@ -21,6 +21,7 @@ from db.settings import Settings
 from db.texts import N_, _
 from salo_tui.actions import Actions
 from salo_tui.colon import Colon
+from salo_tui.drafts import Drafts
 from salo_tui.driver import TerminalDriver
 from salo_tui.feeds import Feeds
 from salo_tui.following import Following
@@ -84,6 +85,7 @@ class SaloApp(App[str]):
         Binding("0", "go('panes')", N_("Panes"), id="go.panes"),
         Binding("colon", "command", N_("command"), id="app.command", priority=True),
         Binding("question_mark,f1", "help", N_("help"), id="app.help"),
+        Binding("r", "revive", N_("start the platform"), id="app.revive"),
         Binding("q", "leave", N_("quit"), id="app.leave"),
         Binding("escape", "back", N_("back"), show=False, id="app.back"),
         Binding("ctrl+c", "stay", N_("does not stop bots"), show=False, id="app.stay", priority=True),
@@ -104,9 +106,12 @@ class SaloApp(App[str]):
         self.keeper = Keeper(settings, lambda: self.may_start, self._on_standing, self.tie)
         self.actions = Actions(self)
         self.taught = Taught()
+        self.drafts = Drafts()
         self.colon = Colon(self)
         self._catching_up: Timer | None = None
         self.following = Following(self.feeds, self._on_news)
+        self._revives = False
+        self._is_closing = False
         self._mouse = True
         self.slow = False
 
@@ -123,11 +128,13 @@ class SaloApp(App[str]):
     @property
     def may_start(self) -> bool:
         """Whether a platform that is not there is ours to start."""
-        return self.options.starts and not self.read_only
+        return (self.options.starts or self._revives) and not self.read_only
 
     @property
     def frame(self) -> Frame | None:
-        """The screen that is seen, below whatever dialog is open."""
+        """The screen that is seen, below whatever dialog is open; none at the end."""
+        if self._is_closing:
+            return None
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Frame)), None)
 
     def go(self, name: str) -> None:
@@ -143,6 +150,15 @@ class SaloApp(App[str]):
             self.go(self.options.first_screen)
         elif isinstance(self.screen, WaitingScreen):
             self.pop_screen()
+
+    def close(self, answer: str) -> None:
+        """End, and take no more keys or news while that goes on."""
+        self._is_closing = True
+        self.exit(answer)
+
+    async def on_event(self, event: Event) -> None:
+        if not (self._is_closing and isinstance(event, Key)):
+            await super().on_event(event)
 
     def tell_news(self, at_ms: int, pieces: list[Piece]) -> None:
         """Show what was done, or happened, in the event line of all screens."""
@@ -200,7 +216,10 @@ class SaloApp(App[str]):
     def _on_link(self, link: Link) -> None:
         if link.status is LinkStatus.LOST and link.attempt == 1:
             reason = f": {link.reason}" if link.reason else ""
-            self.say(_("the platform is gone{reason}; coming back as soon as it is there").format(reason=reason))
+            text = _("the platform is gone{reason}; coming back as soon as it is there")
+            if not self.read_only and not self.may_start:
+                text = _("the platform is gone{reason}; r starts it")
+            self.say(text.format(reason=reason), "bad")
         elif link.status is LinkStatus.RECONNECTED:
             self.say(_("the platform is back, pid {pid}").format(pid=self.state.platform.get("pid")), "good")
         self.keeper.link_changed(link, self.state)
@@ -218,7 +237,7 @@ class SaloApp(App[str]):
         elif standing.waits_for_us and self.may_start and not isinstance(self.frame, WaitingScreen):
             self.push_screen(WaitingScreen())
         elif standing.phase is Phase.STOPPED:
-            self.say(_("the platform was stopped by {who}").format(who=standing.reason), "warn")
+            self.say(_("the platform was stopped by {who}; r starts it").format(who=standing.reason), "warn")
         elif standing.phase is Phase.DIED:
             self.say(_("the platform died; it is started again"), "bad")
         if self.frame is not None:
@@ -269,15 +288,21 @@ class SaloApp(App[str]):
 
     def action_go(self, name: str) -> None:
         self.go(name)
+        if isinstance(self.screen, LogsScreen):
+            self.screen.only(())
 
     async def action_back(self) -> None:
         if len(self.screen_stack) > 2:
             self.pop_screen()
+        elif self.link.is_up:
+            self.go("bots")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Take ``:`` before the screens do, so that what is typed right behind it is never a key of theirs."""
         if action == "command":
             return isinstance(self.screen, Frame) and not isinstance(self.focused, Input | TextArea)
+        if action == "revive":
+            return self.link.status is LinkStatus.LOST and not self.read_only
         return True
 
     def action_command(self) -> None:
@@ -299,7 +324,12 @@ class SaloApp(App[str]):
         self.say(_("the mouse is ours") if self._mouse else _("the mouse is your terminal's: select and copy"))
 
     def action_leave(self) -> None:
-        self.run_worker(self.colon.leave(), name="leave", exclusive=True, group="leave")
+        self.colon.leave()
+
+    def action_revive(self) -> None:
+        """Start a platform that is not there, also in a terminal that only attached."""
+        self._revives = True
+        self.keeper.start()
 
 
 def first_news(options: TerminalOptions) -> list[Piece]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from db.texts import _
+from db.texts import _, ngettext
 from salo_tui.widgets.dialogs import ConfirmLine, LeaveDialog, Leaving, TextDialog
 from salo_tui.widgets.prompt import Prompt
 
@@ -26,7 +26,7 @@ class Colon:
         frame = self._app.frame
         if frame is not None:
             prompt = frame.query_one(Prompt)
-            prompt.set_commands([*local_commands(), *self._app.actions.declarations], self._values())
+            prompt.set_commands([*self._app.actions.declarations, *local_commands()], self._values())
             prompt.open(":", text)
 
     def search(self, search: Callable[[str], object]) -> None:
@@ -52,27 +52,50 @@ class Colon:
         elif line.strip():
             await self._run_in_platform(line.strip())
 
-    async def leave(self) -> None:
-        """Ask what is to become of the platform, and leave, or stay."""
+    def leave(self) -> None:
+        """Ask what is to become of the platform, and leave, or stay. The question is there before the next key is."""
         app = self._app
-        answer: Leaving = "leave"
-        if app.link.is_up and not app.read_only and not app.options.demo:
-            answer = await app.push_screen_wait(LeaveDialog(focus=first_answer(os.environ, app)))
+        if not app.link.is_up or app.read_only or app.options.demo:
+            app.close("leave")
+            return
+        drafts = app.drafts.count
+        note = ngettext("{count} draft of an answer will be lost.", "{count} drafts of answers will be lost.", drafts)
+        first: Leaving = "stop" if app.options.ephemeral else "leave"
+        dialog = LeaveDialog(
+            focus=first, can_leave=not app.options.ephemeral, note=note.format(count=drafts) if drafts else ""
+        )
+        app.push_screen(dialog, self._left)
+
+    def _left(self, answer: Leaving | None) -> None:
         if answer == "stop":
-            results = await app.actions.run("stop", sure=True)
-            if results and results[-1].exit_code:
-                return
-        elif answer == "leave" and app.tie is not None and app.link.is_up:
-            app.tie.let_go()
-        if answer != "stay":
-            app.exit(answer)
+            self._app.run_worker(self._stop_all(), name="stop", exclusive=True, group="leave")
+        elif answer == "leave":
+            self._app.close("leave")
+
+    async def _stop_all(self) -> None:
+        results = await self._app.actions.run("stop", sure=True)
+        if results and not results[-1].exit_code:
+            self._app.close("stop")
 
     async def _run_in_platform(self, line: str) -> None:
         """Run a line; what it says is shown in the event line, or, when it is longer, in a window of its own."""
+        if self._app.actions.declarations and self._app.actions.find(line) is None:
+            self._app.say(self._unknown(line), "bad")
+            return
         results = await self._app.actions.run(line)
         if results and "\n" in results[-1].text.strip():
             title = f"salo {self._app.actions.shown(line)}"
             await self._app.push_screen_wait(TextDialog(title, results[-1].text))
+
+    def _unknown(self, line: str) -> str:
+        """Return what to say of a command that there is not."""
+        names = [str(item["name"]) for item in [*self._app.actions.declarations, *local_commands()]]
+        close = difflib.get_close_matches(line.lower(), names, n=1) or difflib.get_close_matches(
+            " ".join(line.lower().split()[:2]), names, n=1
+        )
+        if close:
+            return _("there is no command {line}; did you mean {close}?").format(line=line[:40], close=close[0])
+        return _("there is no command {line}; tab after : shows them").format(line=line[:40])
 
     def _values(self) -> Mapping[str, Sequence[str]]:
         """Return what parameters may be, by their kind."""
@@ -89,7 +112,7 @@ class Colon:
     # The terminal's own commands.
 
     async def _quit(self, _rest: str) -> None:
-        await self.leave()
+        self.leave()
 
     async def _help(self, _rest: str) -> None:
         self._app.action_help()
@@ -113,13 +136,6 @@ class Colon:
 
     async def _slow(self, word: str) -> None:
         self._app.set_slow(word != "off")
-
-
-def first_answer(environ: Mapping[str, str], app: SaloApp) -> Leaving:
-    """Return what is most likely meant by leaving: whoever started the platform here and now ends it, too."""
-    if app.options.ephemeral:
-        return "stop"
-    return "stop" if app.keeper.has_started and "SSH_CONNECTION" not in environ else "leave"
 
 
 def local_commands() -> list[dict[str, Any]]:

@@ -17,6 +17,11 @@ class Drafts:
     def __contains__(self, phrase_id: object) -> bool:
         return phrase_id in self._drafts
 
+    @property
+    def count(self) -> int:
+        """How many drafts would be lost with the terminal."""
+        return len(self._drafts)
+
     def of(self, phrase_id: str) -> Draft:
         """Return what was typed for a phrase, or an empty draft."""
         return self._drafts.get(phrase_id, Draft())

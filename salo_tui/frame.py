@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from salo_tui.app import SaloApp
 
 NAME = "Salo-G2"
+NEED_LINK = frozenset({"restart", "replay"})
 SHORT_BELOW = 120  # columns: then the bots are counted without words
 
 
@@ -77,23 +78,33 @@ class Frame(Screen[None]):
 
     def tell(self, state: State, link: Link) -> None:
         """Show the state here and in the bars, once there is something to show it on."""
-        if self.is_mounted:
+        if self._has_bars:
             self.show(state)
             self.show_bars(state, link)
 
     def show_bars(self, state: State, link: Link) -> None:
         way = [Piece(NAME, "title"), *(Piece(f" ▸ {step}") for step in self.crumbs())]
         note = self.note()
-        summary = _summary(state, link, short=self.size.width < SHORT_BELOW)
+        summary = _summary(state, link, short=self.size.width < SHORT_BELOW, read_only=self.salo.read_only)
         self.query_one("#crumbs", Bar).set([*way, Piece(f"   {note}", "dim")] if note else way, summary)
         self.query_one("#lamps", Bar).set(_lamps(state, link, self.marked_count()))
 
     def show_news(self, at_ms: int, pieces: list[Piece]) -> None:
         """Show the last event in its line."""
-        if not self.is_mounted:
+        if not self._has_bars:
             return
         stamp = time.strftime("%H:%M:%S ", time.localtime(at_ms / 1000))
         self.query_one("#news", Bar).set([Piece(stamp, "dim"), *pieces])
+
+    @property
+    def is_old(self) -> bool:
+        """Whether what is known of the platform is from before."""
+        return self.salo.link.status is LinkStatus.LOST
+
+    @property
+    def _has_bars(self) -> bool:
+        """Whether there is something to show things on: not yet at the start, no more at the end."""
+        return self.is_mounted and bool(self.query(KeyBar))
 
     def catch_up(self) -> None:
         """Let the log panes take what came."""
@@ -117,7 +128,12 @@ class Frame(Screen[None]):
             self.salo.colon.search(self.find)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take ``/`` before the focus does, so that what is typed right behind is no key; but not out of a text."""
+        """Take ``/`` before the focus does, so that what is typed right behind is no key; but not out of a text.
+
+        What changes a process or a letter waits for a link; ``r`` then starts the platform.
+        """
+        if action in NEED_LINK and not self.salo.link.is_up:
+            return False
         return action != "search" or not isinstance(self.focused, Input | TextArea)
 
     def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
@@ -176,9 +192,11 @@ class Frame(Screen[None]):
             self.query_one(KeyBar).show_keys(self)
 
 
-def _summary(state: State, link: Link, *, short: bool) -> list[Piece]:
+def _summary(state: State, link: Link, *, short: bool, read_only: bool) -> list[Piece]:
     """Return the crumbs line's right side: the link where it is not well, the bots, what waits for a moderator."""
     look = link_look(link)
+    if read_only:
+        return [Piece(_("only looks") + "  ", "warn"), *_summary(state, link, short=short, read_only=False)]
     if look is not None:
         attempt = " · " + _("attempt {n}").format(n=link.attempt) if link.attempt > 1 else ""
         return [Piece(f"{look.text}{attempt}", look.tone)]

@@ -19,7 +19,7 @@ from salo_tui.widgets.ring import Level
 from salo_tui.widgets.rows import Row
 from salo_tui.widgets.span_table import SpanTable
 from salo_tui.widgets.table_lines import Column
-from salo_tui.words import bot_look, clock, number
+from salo_tui.words import UNKNOWN, bot_look, clock, number
 
 NAME_CELLS = 15
 
@@ -39,14 +39,14 @@ def columns() -> tuple[Column, ...]:
     )
 
 
-def row_of(bot: BotInfo) -> Row:
-    """Return a bot's row."""
+def row_of(bot: BotInfo, *, is_old: bool = False) -> Row:
+    """Return a bot's row; ``is_old``: nobody knows how it is now."""
     waiting = bot.waiting + bot.in_flight
     return Row(
         bot.name,
         (
             bot.name,
-            bot_look(bot).cell,
+            (UNKNOWN if is_old else bot_look(bot)).cell,
             bot.base,
             number(bot.rate),
             number(bot.p95_ms),
@@ -91,7 +91,7 @@ class BotsScreen(Frame):
         self.query_one(FeedLog).filter_level(Level.INFO)
 
     def show(self, state: State) -> None:
-        self.query_one(SpanTable).set_rows(map(row_of, state.bots.values()))
+        self.query_one(SpanTable).set_rows(row_of(bot, is_old=self.is_old) for bot in state.bots.values())
         self._show_bot()
 
     def marked_count(self) -> int:

@@ -15,7 +15,7 @@ from salo_tui.state import State
 from salo_tui.widgets.rows import Row
 from salo_tui.widgets.span_table import SpanTable
 from salo_tui.widgets.table_lines import Column
-from salo_tui.words import NOTHING, duration, memory, process_look
+from salo_tui.words import NOTHING, UNKNOWN, duration, memory, process_look
 
 WORKER = "worker"
 
@@ -33,13 +33,13 @@ def columns() -> tuple[Column, ...]:
     )
 
 
-def row_of(process: ProcessInfo) -> Row:
-    """Return a process's row."""
+def row_of(process: ProcessInfo, *, is_old: bool = False) -> Row:
+    """Return a process's row; ``is_old``: nobody knows how it is now."""
     return Row(
         process.name,
         (
             process.name,
-            process_look(process).cell,
+            (UNKNOWN if is_old else process_look(process)).cell,
             str(process.pid or NOTHING),
             duration(process.uptime),
             memory(process.memory),
@@ -72,7 +72,7 @@ class ProcessesScreen(Frame):
         self.query_one("#table").focus()
 
     def show(self, state: State) -> None:
-        self.query_one(SpanTable).set_rows(map(row_of, state.processes.values()))
+        self.query_one(SpanTable).set_rows(row_of(process, is_old=self.is_old) for process in state.processes.values())
         self._show_log()
 
     def on_span_table_highlighted(self) -> None:

@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 
 from db.errors import EXIT_UNREACHABLE, SaloError
 from db.texts import N_, _
-from salo_tui.drafts import Drafts
 from salo_tui.frame import Frame
 from salo_tui.outside import edit_outside
 from salo_tui.phrases import OPEN, STATUSES, Draft, Phrase, answer_line, counted
@@ -34,13 +33,12 @@ class UnsolvedScreen(Frame):
         Binding("f", "status(1)", N_("status"), id="unsolved.status"),
         Binding("s", "status(-1)", N_("the other way round"), show=False, id="unsolved.status_back"),
         Binding("b", "bot", N_("bot or all"), id="unsolved.bot"),
-        Binding("slash", "search", N_("find"), show=False, id="unsolved.search"),
         Binding("tab,f6", "app.focus_next", N_("next pane"), show=False, id="unsolved.pane"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._drafts = Drafts()
+        self._drafts = self.salo.drafts
         self._table = PhraseTable(lambda line: self.salo.actions.ask(line), self._drafts, id="table")
         self._editor = AnswerEditor(id="editor")
         self._counts: tuple[int | None, ...] | None = None
@@ -104,8 +102,8 @@ class UnsolvedScreen(Frame):
         self.only("" if self._table.bot or phrase is None else phrase.bot)
         self._show_note()
 
-    def action_search(self) -> None:
-        self.salo.colon.search(self._table.search)
+    def find(self, text: str) -> object:
+        return self._table.search(text)
 
     # The editor.
 
@@ -154,6 +152,7 @@ class UnsolvedScreen(Frame):
                 self._keep_draft()
                 self._close()
             case "save" if not self._is_saving:
+                self._is_saving = True  # before the worker begins: the next key may be here already
                 self.run_worker(self._save())
             case "outside" if not self.salo.read_only:
                 self.run_worker(self._edit_outside())
@@ -167,11 +166,10 @@ class UnsolvedScreen(Frame):
     async def _save(self) -> None:
         """Give the answer, and go on with the next phrase. What is refused is said in the editor, which keeps it."""
         phrase, draft = self._editor.phrase, self._editor.draft
-        if phrase is None:
-            return
-        self.salo.taught.add(phrase.phrase)
-        self._is_saving = True
         try:
+            if phrase is None:
+                return
+            self.salo.taught.add(phrase.phrase)
             done = await self._run(answer_line(phrase, draft))
         finally:
             self._is_saving = False

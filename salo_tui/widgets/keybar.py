@@ -75,4 +75,9 @@ def _sides(own: list[Binding], everywhere: list[Binding], width: int) -> tuple[l
 def _pieces(bindings: Iterable[Binding]) -> Iterator[Piece]:
     for binding in bindings:
         yield Piece(key_name(binding.key), "key")
-        yield Piece(f" {_(binding.description)}  ")
+        yield Piece(f" {lowered(_(binding.description))}  ")
+
+
+def lowered(text: str) -> str:
+    """Return a text that begins small, unless its first word is written large as a whole."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

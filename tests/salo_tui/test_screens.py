@@ -267,6 +267,54 @@ def test_a_lost_platform_is_told_and_what_is_old_is_called_so(tmp_path: Path) ->
     english(tmp_path, steps)
 
 
+def test_the_question_at_leaving_is_there_before_the_next_key(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        for key in ("q", "S", "4"):  # in one go; what comes after the answer is no key any more
+            desk.app.simulate_key(key)
+        await desk.until(lambda: desk.app._exit)
+        assert desk.control.commands == ["stop"]
+        assert desk.app.return_value == "stop"
+
+    english(tmp_path, steps)
+
+
+def test_a_small_s_stops_nothing_at_leaving(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await desk.press("q")
+        await desk.sees("stop all")
+        await desk.press("s")
+        await desk.pilot.pause()
+        assert "stop all" in desk.text
+        assert not desk.control.commands
+
+    english(tmp_path, steps)
+
+
+def test_an_ephemeral_terminal_offers_no_platform_that_outlives_it(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await desk.press("q")
+        await desk.sees("stop all")
+        assert "leave all running" not in desk.text
+
+    english(tmp_path, steps, ephemeral=True)
+
+
+def test_unknown_command_is_told_with_the_nearest_one(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await desk.press("colon", *"bot disabel anna_shop", "enter")
+        await desk.sees("did you mean bot disable?")
+        assert not desk.control.commands
+
+    english(tmp_path, steps)
+
+
+def test_terminal_that_only_looks_says_so(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await desk.sees("only looks")
+
+    english(tmp_path, steps, read_only=True)
+
+
 def test_escape_leads_out_of_everything(tmp_path: Path) -> None:
     async def steps(desk: Desk) -> None:
         await desk.press("enter")
