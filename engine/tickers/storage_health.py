@@ -31,7 +31,7 @@ def check(desk: TickDesk) -> Mapping[str, Finding]:
     return {
         "redis": _asked(lambda: _redis(settings, answer_s)),
         "mariadb": _asked(lambda: _maria(settings, answer_s)),
-        "disk": disk_state(shutil.disk_usage(settings.home).free // _MB, str(settings.home)),
+        "disk": _asked(lambda: disk_state(shutil.disk_usage(settings.home).free // _MB, str(settings.home))),
     }
 
 

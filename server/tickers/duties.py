@@ -11,6 +11,7 @@ from db.bots import Bot
 from db.settings import TickerSettings
 from server.tickers.declare import Scope, Ticker
 from server.tickers.duty import Duty, place_of
+from server.tickers.schedule import is_far
 
 Lease = tuple[str, str]  # key, value
 
@@ -59,7 +60,8 @@ class Duties:
     def refresh(self, now_ms: int) -> bool:
         """Follow the bots and the leases; say whether a duty came, went or changed hands. Touches no network.
 
-        A bot that was changed is looked at now, and its tick that runs is ended: it knows the old token.
+        A bot that was changed is looked at now, and its tick that runs is ended: it knows the old token. So is what
+        was planned before the clock was set back.
         """
         wanted = dict(self._wanted())
         gone = [key for key, duty in self._found.items() if key not in wanted or _moved(duty, wanted[key][1])]
@@ -76,6 +78,8 @@ class Duties:
             elif config is not None and duty.config is not None and config.version != duty.config.version:
                 duty.due_ms = now_ms
                 _end(duty)
+            if duty.due_ms is not None and is_far(duty.due_ms, duty.period_s, now_ms):
+                duty.due_ms = now_ms
             duty.bot, duty.config = bot, config
             changed |= self._hand_over(duty)
         return changed

@@ -22,9 +22,14 @@ def first_due_ms(state: TickerState, period_s: float, now_ms: int) -> int:
 
     At once when it never ticked. Ticks that were missed are made up for by a single one.
     """
-    if state.next_ms is None or state.next_ms > now_ms + period_s * 1000 * _FAR:
+    if state.next_ms is None or is_far(state.next_ms, period_s, now_ms):
         return now_ms
     return max(state.next_ms, now_ms)
+
+
+def is_far(due_ms: int, period_s: float, now_ms: int) -> bool:
+    """Say whether a tick is planned for a time that no plan of today reaches: the clock was set back since."""
+    return due_ms > now_ms + period_s * 1000 * _FAR
 
 
 def next_due_ms(due_ms: int, wait_s: float, now_ms: int, dice: random.Random) -> int:

@@ -124,8 +124,11 @@ class Scheduler:
         for duty in duties:
             await self._redis.run(stored.write_pause(duty.place, is_paused))
             duty.state = replace(duty.state, is_paused=is_paused)
-            if not is_paused and duty.due_ms is not None:
-                duty.due_ms = first_due_ms(duty.state, duty.period_s, self._clock())
+            if is_paused:
+                self._ticking.darken(duty)
+            elif duty.due_ms is not None:
+                lit = bool(duty.ticker.lamps)  # lamps say that it is paused until it has ticked
+                duty.due_ms = self._clock() if lit else first_due_ms(duty.state, duty.period_s, self._clock())
             self._board.set_ticker(duty.info())
         self._wake.set()
         return [duty.info() for duty in duties]
@@ -195,6 +198,9 @@ class Scheduler:
     def _show_all(self) -> None:
         duties = list(self._duties)
         self._board.set_tickers([duty.info() for duty in duties])
+        for duty in duties:
+            if duty.state.is_paused:
+                self._ticking.darken(duty)
         healths = {duty.bot_name: duty.health() for duty in duties if duty.ticker.tells_health}
         for bot in self._shown_bots - healths.keys():
             self._board.set_bot_health(bot, None)

@@ -125,12 +125,25 @@ class Ticking:
             before, next_ms=next_ms, result=outcome.result, text=outcome.text, ms=outcome.ms, failures=failures
         )
         _log_change(duty, before, outcome)
-        for name in duty.ticker.lamps:
-            lit = outcome.parts.get(name) or Health("bad", outcome.text, None, before.last_ms or next_ms)
-            self._board.set_lamp(name, lit)
+        self._light(duty, outcome)
         if duty.bot is not None and duty.ticker.tells_health:
             self._board.set_bot_health(duty.bot.name, duty.health())
         self._board.set_ticker(duty.info())
+
+    def _light(self, duty: Duty, outcome: Outcome) -> None:
+        """Light the lamps. A check that failed by itself tells nothing of what it was to look at."""
+        if duty.state.is_paused:
+            self.darken(duty)
+            return
+        unknown = Health("warn", _("the check failed: {reason}").format(reason=outcome.text), None, _at_ms(duty))
+        for name in duty.ticker.lamps:
+            self._board.set_lamp(name, outcome.parts.get(name, unknown))
+
+    def darken(self, duty: Duty) -> None:
+        """Let the lamps of a paused ticker say that nobody looks: what was found last may be over."""
+        with use_language(self._settings.platform.language):
+            for name in duty.ticker.lamps:
+                self._board.set_lamp(name, Health("warn", _("the check is paused"), None, _at_ms(duty)))
 
     async def _write(self, duty: Duty, lease: tuple[str, str]) -> None:
         """Keep the state, unless the lease under which the tick began is lost; else the next tick will."""
@@ -147,6 +160,10 @@ def _entry(duty: Duty) -> str:
     """Return the name of the tick that began last: of its job, and of the slots of the token's rate that it takes."""
     bot = duty.bot_name or "-"
     return f"tick-{duty.ticker.name}-{bot}-{duty.state.last_ms}"
+
+
+def _at_ms(duty: Duty) -> int:
+    return duty.state.last_ms or 0
 
 
 def _wait_s(duty: Duty, outcome: Outcome) -> float:

@@ -7,16 +7,19 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import redis
 
 from db import keys
 from db.links import redis_client
+from db.settings import Settings
 from engine.tickers.bot_health import callback_state, own_group, token_refused
+from engine.tickers.desk import TickDesk
 from engine.tickers.finding import Finding, report, rounded_ms
-from engine.tickers.storage_health import disk_state, maria_state, redis_state
+from engine.tickers.storage_health import check, disk_state, maria_state, redis_state
 from engine.vk.errors import VkError
 from tests.emulation import EmulatorClient, running_emulator
 from tests.engine.bench import GROUP, LEASE, TOKEN, Bench, Room, Worker, open_room
@@ -237,6 +240,14 @@ def test_memory_of_redis_is_told_before_events_are_refused(used: int, state: str
 def test_connections_and_disk_are_told_before_they_end() -> None:
     assert [maria_state(used, 100, 0.1).state for used in (89, 90)] == ["ok", "warn"]
     assert [disk_state(free, "/").state for free in (1024, 1023, 256, 255)] == ["ok", "warn", "warn", "bad"]
+
+
+def test_a_directory_that_is_gone_is_the_disks_fault_alone(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "gone")
+    desk = SimpleNamespace(stores=SimpleNamespace(settings=settings), left_s=lambda: 1.0)
+    found = check(cast(TickDesk, desk))
+    assert set(found) == {"redis", "mariadb", "disk"} and found["disk"].state == "bad"
+    assert "gone" in found["disk"].told()
 
 
 def test_a_report_is_as_bad_as_its_worst_part_and_names_what_is_wrong() -> None:
