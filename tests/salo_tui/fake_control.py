@@ -8,6 +8,9 @@
         order("change", bot="anna_shop", waiting=44)
         order("flood", per_s=10_000, s=3)
 
+    async with FakeControl(home, delay={"command": 6.0}) as control:    # answers that are long on their way
+        control.subscribing = lambda: control.publish("log", …)         # between a subscription and its answer
+
 It speaks the protocol as the platform does (``describe`` and the commands' grammar are the real ones), and one method
 more, ``order``, which makes something happen; see ``ORDERS``.
 """
@@ -21,7 +24,7 @@ import itertools
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
@@ -45,12 +48,21 @@ ORDERS = ("change", "tick", "flood", "publish", "hang_up", "asked")
 
 
 class FakeControl:
-    """The server. ``data`` is what it tells, ``asked`` the commands that came; ``before`` may answer in their stead."""
+    """The server. ``data`` is what it tells, ``asked`` the commands that came; ``before`` may answer in their stead.
 
-    def __init__(self, home: StateDir, data: FakeData | None = None) -> None:
+    ``delay`` are seconds, by method, for which an answer that is made is kept back; other requests of the same client
+    are answered meanwhile, but behind a delayed ``subscribe`` all wait. ``subscribing`` is called when a subscription
+    has begun and its answer is not yet sent.
+    """
+
+    def __init__(
+        self, home: StateDir, data: FakeData | None = None, *, delay: Mapping[str, float] | None = None
+    ) -> None:
         self.data = data or fake_data(home=str(home.root))
         self.asked: list[dict[str, Any]] = []
         self.before: Callable[[dict[str, Any]], CommandResult | None] = lambda params: None
+        self.delay = dict(delay or {})
+        self.subscribing: Callable[[], object] = lambda: None
         self._home = home
         self._seq = 0
         self._history: deque[dict[str, Any]] = deque(maxlen=HISTORY_MAX)
@@ -133,30 +145,41 @@ class FakeControl:
         task = asyncio.current_task()
         assert task is not None
         self._clients.add(task)
-        feeding: list[asyncio.Task[None]] = []
+        beside: set[asyncio.Task[None]] = set()
         feeds: list[Feed] = []
         try:
             while line := await _read(reader):
-                answer = await self._answer(line, feeds)
-                writer.write(answer)
-                await writer.drain()
-                if feeds and not feeding:
-                    feeding.append(asyncio.create_task(feeds[0].pass_on(writer, self.data.now_ms)))
+                answering = asyncio.create_task(self._reply(line, feeds, writer))
+                beside.add(answering)
+                answering.add_done_callback(beside.discard)
+                if b'"subscribe"' in line and not feeds:
+                    await answering
+                    beside.add(asyncio.create_task(feeds[0].pass_on(writer, self.data.now_ms)))
         except (ConnectionError, asyncio.CancelledError):
             pass  # it went away, or we hung up
         finally:
             self._feeds -= set(feeds)
-            for passing in feeding:
-                passing.cancel()
+            for other in beside:
+                other.cancel()
             self._clients.discard(task)
             writer.close()
 
-    async def _answer(self, line: bytes, feeds: list[Feed]) -> bytes:
+    async def _reply(self, line: bytes, feeds: list[Feed], writer: asyncio.StreamWriter) -> None:
+        """Answer one line, after the delay of its method."""
+        with contextlib.suppress(ConnectionError):
+            method, answer = await self._answer(line, feeds)
+            if delay_s := self.delay.get(method, 0.0):
+                await asyncio.sleep(delay_s)
+            writer.write(answer)
+            await writer.drain()
+
+    async def _answer(self, line: bytes, feeds: list[Feed]) -> tuple[str, bytes]:
+        """Return the method of one line and what it is answered."""
         request: Request | None = None
         try:
             request = parse_request(codec.loads(line))
             result = await self._call(request, feeds)
-            return _line({"jsonrpc": "2.0", "id": request.id, "result": result})
+            return request.method, _line({"jsonrpc": "2.0", "id": request.id, "result": result})
         except BadJson as error:
             refusal = RpcError(PARSE_ERROR, str(error))
         except SaloError as error:
@@ -164,7 +187,8 @@ class FakeControl:
         except RpcError as error:
             refusal = error
         shown = {"code": refusal.code, "message": str(refusal), "data": refusal.data}
-        return _line({"jsonrpc": "2.0", "id": request.id if request else None, "error": shown})
+        method, number = (request.method, request.id) if request else ("", None)
+        return method, _line({"jsonrpc": "2.0", "id": number, "error": shown})
 
     async def _call(self, request: Request, feeds: list[Feed]) -> Any:
         params = dict(request.params)
@@ -186,7 +210,9 @@ class FakeControl:
         topics = params.get("topics")
         feeds.append(Feed(None if topics is None else frozenset(topics)))
         self._feeds.add(feeds[-1])
-        return {"seq": self._seq, "snapshot": self.data.snapshot(self._seq).as_json()}
+        now = {"seq": self._seq, "snapshot": self.data.snapshot(self._seq).as_json()}
+        self.subscribing()
+        return now
 
     def _last(self, count: int) -> list[dict[str, Any]]:
         """Return the last events, oldest first, as many as fit into one answer."""

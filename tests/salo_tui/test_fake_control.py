@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.state import StateDir
-from salo_tui.client import Client, Refused
+from salo_tui.client import Client, PlatformUnreachable, Refused
 from salo_tui.state import State, begun
 from tests.salo_tui.fake_control import FakeControl
 from tests.salo_tui.fake_data import fake_data
@@ -64,6 +64,34 @@ def test_process_obeys_orders(tmp_path: Path) -> None:
     with fake_process(tmp_path) as order:
         order("change", bot="anna_shop", waiting=44)
         asyncio.run(talk())
+
+
+def test_answer_that_is_delayed_lets_others_pass(tmp_path: Path) -> None:
+    async def talk() -> None:
+        home = StateDir(tmp_path)
+        async with FakeControl(home, delay={"command": 60.0, "history": 0.05}) as control:
+            async with await Client.connect(home) as client:
+                long = asyncio.create_task(client.command("status"))
+                await client.subscribe()
+                assert await client.history(1) and control.commands == ["status"]
+                assert (await client.snapshot())["bots"] and not long.done()
+            with pytest.raises(PlatformUnreachable):
+                await long
+
+    asyncio.run(talk())
+
+
+def test_event_between_a_subscription_and_its_answer_comes_after_it(tmp_path: Path) -> None:
+    async def talk() -> None:
+        home = StateDir(tmp_path)
+        async with FakeControl(home, delay={"subscribe": 0.05}) as control, await Client.connect(home) as client:
+            control.subscribing = lambda: control.publish("log", name="x", level="info", line="meanwhile")
+            start = await client.subscribe()
+            async for event in client.events():
+                assert (event.seq, event.data["line"]) == (start["seq"] + 1, "meanwhile")
+                break
+
+    asyncio.run(talk())
 
 
 def test_data_is_the_same_each_time() -> None:
