@@ -201,6 +201,11 @@ def test_attached_terminal_says_what_became_of_the_platform_and_waits(house: Hou
         terminal.wait_for(f"is back, pid {third}", UP_S)
         terminal.wait_for("● ")
         assert len({first, second, third}) == 3
+        house.stop()
+        terminal.wait_for("r starts it")
+        terminal.press("6", "r")  # r restarts a process there, while there is a platform
+        terminal.wait_for("is back, pid", UP_S)
+        assert house.pid() not in (0, first, second, third)
 
 
 def test_terminal_starts_a_platform_that_died_but_none_that_was_stopped(house: House) -> None:
@@ -261,7 +266,7 @@ def test_stay_leave_and_stop_do_what_they_say(house: House) -> None:
         terminal.wait_for("barista")
         terminal.press("q")
         terminal.wait_for("Close this terminal?")
-        terminal.press("s")
+        terminal.press("S")
         assert terminal.process.wait(30) == 0
         wait_until(lambda: b"the platform is stopped" in terminal.tail)
         assert gone(platform)
