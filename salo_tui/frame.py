@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -165,7 +166,8 @@ class Frame(Screen[None]):
         if self.salo.read_only:
             self.salo.say(_("this terminal changes nothing; no file was written"), "bad")
             return
-        path = saved_path(self.salo.settings.state.logs, message.log.title, time.time())
+        folder = Path.cwd() if self.salo.options.demo else self.salo.settings.state.logs  # a demo leaves no logs
+        path = saved_path(folder, message.log.title, time.time())
         try:
             save(path, message.lines)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Lines of a log kept in a file of the operator's own, below the state directory. No file is ever written over."""
+"""Lines of a log kept in a file of the operator's own. No file is ever written over."""
 
 from __future__ import annotations
 

@@ -66,6 +66,22 @@ def test_read_only_terminal_writes_no_file(tmp_path: Path) -> None:
     run_terminal(tmp_path, steps, options=TerminalOptions(read_only=True))
 
 
+def test_demo_saves_where_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state directory goes with it."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    async def steps(desk: Desk) -> None:
+        await begin(desk)
+        await desk.until(lambda: log_of(desk).ring.total)
+        await desk.press("ctrl+s")
+        await desk.sees(f"saved {here / NAME}")
+        assert (here / NAME).read_text()
+
+    run_terminal(tmp_path / "home", steps, size=(200, 60), options=TerminalOptions(demo=True))
+
+
 def test_copied_line_is_told(tmp_path: Path) -> None:
     async def steps(desk: Desk) -> None:
         await begin(desk)
