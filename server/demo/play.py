@@ -27,7 +27,7 @@ class Play:
     """One performance on a stage."""
 
     def __init__(self, stage: Stage, chatter: Chatter) -> None:
-        self._stage = stage
+        self.stage = stage
         self._chatter = chatter
         self._said: list[Said] = []
         self._shown: list[Shown] = []
@@ -50,7 +50,7 @@ class Play:
 
     async def _say(self, speeches: list[Speech]) -> None:
         at_ms = time.time() * 1000
-        answers = await self._stage.desk.order("/say", [self._order(speech) for speech in speeches])
+        answers = await self.stage.desk.order("/say", [self._order(speech) for speech in speeches])
         for speech, answer in zip(speeches, answers, strict=True):
             for event in answer["events"]:
                 kind = speech.kind if event["group_id"] == speech.role.group_id else "aside"
@@ -58,7 +58,7 @@ class Play:
                 self._said.append(Said(event["event_id"], *place, kind, at_ms))
 
     def _order(self, speech: Speech) -> dict[str, Any]:
-        peer = self._stage.chats[speech.room.title] if speech.room else "private"
+        peer = self.stage.chats[speech.room.title] if speech.room else "private"
         return {
             "from_id": speech.human.id,
             "group_id": speech.role.group_id,
@@ -72,7 +72,7 @@ class Play:
             await self._collect(wait_s=20)
 
     async def _collect(self, wait_s: int) -> None:
-        page = await self._stage.desk.read("/sent", after=self._last_sent, limit=_PAGE, wait=wait_s)
+        page = await self.stage.desk.read("/sent", after=self._last_sent, limit=_PAGE, wait=wait_s)
         for entry in page["sent"]:
             self._last_sent = entry["n"]
             self._shown.append(Shown(entry["group_id"], entry["peer_id"], entry["random_id"], entry["at_ms"]))
@@ -94,7 +94,7 @@ class Play:
         found: dict[tuple[int, str], float] = {}
         last, before = 0, -1
         while last != before:
-            page = await self._stage.desk.read("/deliveries", after=last, limit=_PAGE)
+            page = await self.stage.desk.read("/deliveries", after=last, limit=_PAGE)
             for told in page["deliveries"]:
                 if told["accepted_ms"] is not None:
                     found[told["group_id"], told["event_id"]] = told["accepted_ms"]
@@ -103,11 +103,11 @@ class Play:
 
     async def _until_settled(self) -> None:
         """Return when VK waits for no `ok`, no inbox and no journal holds anything, or after ``SETTLE_S``."""
-        client = redis_client(self._stage.settings)
+        client = redis_client(self.stage.settings)
         streams = [keys.inbox(role.name) for role in ROLES] + [keys.journal(role.base) for role in ROLES]
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
-            pending = await self._stage.desk.read("/deliveries", outcome="pending", limit=1)
+            pending = await self.stage.desk.read("/deliveries", outcome="pending", limit=1)
             if not pending["deliveries"]:
                 lengths = await asyncio.to_thread(lambda: [client.xlen(stream) for stream in streams])
                 if not any(lengths):
@@ -119,7 +119,7 @@ class Play:
         """Return ``{event_id: [reply or "", …]}`` from the history tables of the demo's bases."""
         found: dict[str, list[str]] = defaultdict(list)
         for name in {role.base for role in ROLES}:
-            with Base(name, self._stage.settings).unit():
+            with Base(name, self.stage.settings).unit():
                 rows: Any = History.select(History.event_id, History.tx).tuples()
                 for event_id, reply in rows:
                     found[event_id].append(reply or "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from db.codec import dumps
 from db.errors import EXIT_FAILED, EXIT_OK
 from db.settings import Settings
@@ -22,7 +19,8 @@ from db.texts import _
 from server.demo.chatter import Chatter, read_lines
 from server.demo.play import Play
 from server.demo.score import Summary
-from server.demo.stage import Stage, set_stage
+from server.demo.stage import Stage, empty_stage
+from server.demo.voice import Voice
 
 RATE, RATE_SHOWN = 5.0, 2.5  # messages a second: headless, and where people want to read them
 UNKNOWN_SHOWN = 4  # so many phrases without an answer come again and again: a new answer is soon used
@@ -59,20 +57,38 @@ def run(options: DemoOptions, settings: Settings) -> int:
 
 async def _run(options: DemoOptions, settings: Settings) -> int:
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    console = Console(stderr=options.headless)
-    console.print(_("setting the stage: a VK of our own, Redis, MariaDB, three bots…"), highlight=False)
-    async with set_stage(_tables(settings)) as stage:
+    voice = Voice(on_stderr=options.headless)
+    voice.listen(asyncio.get_running_loop(), stopped.set)
+    voice.say(_("setting the stage: a VK of our own, Redis, MariaDB, three bots…"))
+    async with empty_stage(_tables(settings)) as stage:
         shown = options.shows_terminal
         chatter = Chatter(read_lines(), random.Random(options.seed), UNKNOWN_SHOWN if shown else None)
-        terminal = await _open_terminal(stage, options) if shown else None
-        watching = asyncio.ensure_future(_until_left(terminal, stopped))
-        summary = await _perform(Play(stage, chatter), options, stopped)
-        await _close(terminal)
-        watching.cancel()
-    _tell(console, summary, options)
+        play = Play(stage, chatter)
+        if shown:
+            await _show(play, options, stopped)
+            voice.say(_("waiting for the last replies…"))
+            await stage.enable_bots()
+        else:
+            await stage.let_in()
+            await _perform(play, options, stopped)
+        summary = await play.summary()
+    _tell(voice, summary, options)
     return EXIT_OK if summary.is_clean else EXIT_FAILED
+
+
+async def _show(play: Play, options: DemoOptions, stopped: asyncio.Event) -> None:
+    """Play in the operator's terminal until it is left. It comes up while the cast is let in: each takes a second."""
+    if options.picture is not None:  # its time counts from when the terminal comes up
+        await play.stage.let_in()
+    terminal = await _open_terminal(play.stage, options)
+    watching = asyncio.ensure_future(_until_left(terminal, stopped))
+    try:
+        if options.picture is None:
+            await play.stage.let_in()
+        await _perform(play, options, stopped)
+    finally:
+        watching.cancel()
+        await _close(terminal)
 
 
 def _tables(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -92,22 +108,21 @@ async def _open_terminal(stage: Stage, options: DemoOptions) -> asyncio.subproce
     return await asyncio.create_subprocess_exec(*argv)
 
 
-async def _until_left(terminal: asyncio.subprocess.Process | None, stopped: asyncio.Event) -> None:
+async def _until_left(terminal: asyncio.subprocess.Process, stopped: asyncio.Event) -> None:
     """Stop the talk when the terminal is left."""
-    if terminal is not None:
-        await terminal.wait()
-        stopped.set()
+    await terminal.wait()
+    stopped.set()
 
 
-async def _close(terminal: asyncio.subprocess.Process | None) -> None:
+async def _close(terminal: asyncio.subprocess.Process) -> None:
     """End a terminal that is still open: the time that was asked for is over."""
-    if terminal is not None and terminal.returncode is None:
+    if terminal.returncode is None:
         terminal.terminate()
         await terminal.wait()
 
 
-async def _perform(play: Play, options: DemoOptions, stopped: asyncio.Event) -> Summary:
-    """Let people talk for as long as was asked, then wait for the last reply and judge."""
+async def _perform(play: Play, options: DemoOptions, stopped: asyncio.Event) -> None:
+    """Let people talk for as long as was asked."""
     following = asyncio.ensure_future(play.follow())
     rate = options.rate or (RATE_SHOWN if options.shows_terminal else RATE)
     seconds = None if options.picture is not None else options.seconds
@@ -117,7 +132,6 @@ async def _perform(play: Play, options: DemoOptions, stopped: asyncio.Event) -> 
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
-    return await play.summary()
 
 
 def _enough(seconds: float | None, stopped: asyncio.Event) -> Callable[[], bool]:
@@ -125,7 +139,7 @@ def _enough(seconds: float | None, stopped: asyncio.Event) -> Callable[[], bool]
     return lambda: stopped.is_set() or time.monotonic() >= end
 
 
-def _tell(console: Console, summary: Summary, options: DemoOptions) -> None:
+def _tell(voice: Voice, summary: Summary, options: DemoOptions) -> None:
     words = {
         _("messages"): summary.events,
         _("replies"): summary.replies,
@@ -137,6 +151,6 @@ def _tell(console: Console, summary: Summary, options: DemoOptions) -> None:
         _("reply time p50 / p99, ms"): f"{summary.latency_p50_ms} / {summary.latency_p99_ms}",
     }
     for word, value in words.items():
-        console.print(f"{word:>28}  {value}", highlight=False)
+        voice.say(f"{word:>28}  {value}")
     if options.as_json:
-        print(dumps(summary.as_json()).decode(), flush=True)
+        voice.say_data(dumps(summary.as_json()).decode())

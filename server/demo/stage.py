@@ -63,6 +63,14 @@ class Stage:
         """Stop the platform that runs now, as ``salo stop`` does."""
         await stop_child(self.platform)
 
+    async def let_in(self) -> None:
+        """Create the cast on both sides: people, communities and chats in VK, bots and bases in Salo."""
+        await _let_in(self)
+
+    async def enable_bots(self) -> None:
+        """Let each bot answer again that somebody made silent: what waits for it is answered."""
+        await asyncio.to_thread(_enable_bots, self.settings)
+
 
 def free_port() -> int:
     """Return a loopback port that nobody listens on now."""
@@ -75,7 +83,17 @@ def free_port() -> int:
 async def set_stage(
     tables: Mapping[str, Mapping[str, Any]] | None = None, *, time_scale: float = 1.0
 ) -> AsyncIterator[Stage]:
-    """Start both processes, let the cast in, and clear everything away at the end.
+    """Start both processes, let the cast in, and clear everything away at the end. See ``empty_stage``."""
+    async with empty_stage(tables, time_scale=time_scale) as stage:
+        await stage.let_in()
+        yield stage
+
+
+@asynccontextmanager
+async def empty_stage(
+    tables: Mapping[str, Mapping[str, Any]] | None = None, *, time_scale: float = 1.0
+) -> AsyncIterator[Stage]:
+    """Start both processes, let nobody in yet, and clear everything away at the end.
 
     ``tables`` are added to the stage's ``salo.toml``. ``time_scale`` shortens the emulator's waits before it repeats
     an event. Raises ``StageFailed``.
@@ -94,7 +112,6 @@ async def set_stage(
         stage = Stage(settings, desk, emulator, await _start_platform(settings))
         stack.push_async_callback(stage.stop_platform)
         await _first_line(emulator)
-        await _let_in(stage)
         yield stage
 
 
@@ -173,7 +190,6 @@ async def stop_child(child: Child) -> None:
 
 
 async def _let_in(stage: Stage) -> None:
-    """Create the cast on both sides: people, communities and chats in VK, bots and bases in Salo."""
     stage.tokens.update({role.group_id: f"vk1.a.demo-{secrets.token_urlsafe(24)}" for role in ROLES})
     people = [{"id": one.id, "first_name": one.first_name, "last_name": one.last_name} for one in HUMANS]
     await stage.desk.order("/users", people)
@@ -221,6 +237,16 @@ def _add_bots(stage: Stage, confirmations: Mapping[int, str]) -> None:
             role.title,
             names=role.names,
         )
+    client.close()
+
+
+def _enable_bots(settings: Settings) -> None:
+    """Do what ``salo bot enable`` does."""
+    client = redis_client(settings)
+    bots = BotStore(client, settings, Sealer.from_file(settings.state.key))
+    for bot in bots.list():
+        if not bot.enabled:
+            bots.set_enabled(bot.name, True)
     client.close()
 
 

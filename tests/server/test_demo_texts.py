@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from db.settings import MatchingSettings
 from engine.matching.book import AnswerRow, PhraseBook
 from engine.matching.match import find_closest
 from engine.matching.normalise import normalise
-from server.demo.chatter import KINDS, LINES, read_lines
+from server.demo.cast import ROLES
+from server.demo.chatter import KINDS, LINES, RIDDLE_EVERY, Chatter, read_lines
 
 PHRASES = LINES.parent / "phrases_ru.tsv"
 TEXT_MAX = 4096  # letters of one VK message
@@ -81,3 +83,14 @@ def test_lines_with_typos_are_no_phrases_and_nearly_all_are_understood(book: Phr
 
 def test_unknown_lines_find_no_answer(book: PhraseBook) -> None:
     assert [line for line in read_lines() if line.kind == "unknown" and _answered(line.text, book)] == []
+
+
+def test_who_watches_sees_each_bot_greeted_and_riddles_at_a_steady_beat() -> None:
+    chatter = Chatter(read_lines(), random.Random(1), unknown_max=4)
+    spoken = [chatter.next() for _ in range(400)]
+    opening = [(speech.role, speech.kind) for speech in spoken[: len(ROLES) + 1]]
+    assert opening == [*((role, "known") for role in ROLES), (ROLES[0], "unknown")]
+    riddles = [(speech.text, speech.role) for speech in spoken[len(ROLES) :: RIDDLE_EVERY]]
+    assert len(set(riddles)) == 4 == len({text for text, _ in riddles})
+    assert riddles[:4] == riddles[4:8], "each comes back soon"
+    assert sum(speech.kind == "unknown" for speech in spoken) == len(riddles)
