@@ -1,18 +1,23 @@
-"""Textual's driver for Linux, mended in two ways: it ends with its terminal at once, and it wakes up as it fell asleep.
+"""Textual's driver for Linux, mended in three ways: it ends with its terminal at once, it wakes up as it fell asleep,
+and it hears what is no UTF-8.
 
 Left alone, it reads from a terminal that is gone again and again, a whole core's worth, or waits for ever for its
-writer thread, which died of the same; and SIGCONT starts its threads a second time.
+writer thread, which died of the same; SIGCONT starts its threads a second time; and one letter from a terminal that
+writes CP1251 ends its reader.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import signal
 import threading
+from functools import partial
 from typing import Any
 
 from textual.app import App
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 
@@ -38,9 +43,10 @@ class TerminalDriver(LinuxDriver):
             self._loop.remove_reader(self._hang_up.fileno())
         super().stop_application_mode()
 
-    def _run_input_thread(self) -> None:
+    def run_input_thread(self) -> None:
+        """Read keys. Whatever else goes wrong here, Textual shows it and ends."""
         try:
-            self.run_input_thread()
+            super().run_input_thread()
         except OSError:
             end_at_once()
 
@@ -53,6 +59,15 @@ class TerminalDriver(LinuxDriver):
 
     def _draw_again(self) -> None:
         self._app.refresh(layout=True)
+
+
+def _forgiving(encoding: str) -> partial[codecs.IncrementalDecoder]:
+    """Return what makes decoders that show a replacement for what they cannot read."""
+    return partial(codecs.getincrementaldecoder(encoding), "replace")
+
+
+# The reader makes its decoder within one long function; this is the only way in. Look at it at upgrades.
+setattr(linux_driver, "getincrementaldecoder", _forgiving)  # noqa: B010  # no name of theirs to assign to
 
 
 def end_at_once() -> None:

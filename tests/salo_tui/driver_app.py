@@ -1,19 +1,29 @@
-"""A small app on the terminal's own driver: counts the keys it gets, and floods its output when told to."""
+"""A small app on the terminal's own driver: counts the keys it gets, floods its output or fails when told to."""
 
 from __future__ import annotations
 
 from textual.app import App, ComposeResult
 from textual.events import Key
+from textual.message import Message
 from textual.widgets import Static
 
 from salo_tui.driver import TerminalDriver
+
+
+class FaultyDriver(TerminalDriver):
+    """Its reader fails at the key ``!``."""
+
+    def process_message(self, message: Message) -> None:
+        if isinstance(message, Key) and message.character == "!":
+            raise RuntimeError("the reader failed")
+        super().process_message(message)
 
 
 class DriverApp(App[None]):
     """Shows ``keys: n``; ``f`` makes it write more than any terminal takes that is not read."""
 
     def __init__(self) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(driver_class=FaultyDriver)
         self._keys = 0
         self._turn = 0
 

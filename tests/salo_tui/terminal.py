@@ -184,7 +184,11 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Press keys by name (``up``, ``ctrl+u``), or type what is no name."""
         for key in keys:
-            os.write(self._master, KEYS.get(key, key).encode())
+            self.send(KEYS.get(key, key).encode())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are, as a terminal of another encoding does."""
+        os.write(self._master, data)
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the size; the app learns it by a signal."""

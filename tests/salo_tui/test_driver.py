@@ -86,6 +86,25 @@ def test_screen_is_drawn_again_after_a_stop() -> None:
         terminal.wait_for("keys: 0")
 
 
+def test_keys_go_on_after_bytes_that_are_no_utf_8() -> None:
+    """PuTTY set to CP1251 sends these for two Russian letters."""
+    with Terminal(APP) as terminal:
+        terminal.wait_for("keys: 0")
+        terminal.send("фы".encode("cp1251"))
+        terminal.wait_for("keys: 2")
+        terminal.press("b", "я")
+        terminal.wait_for("keys: 4")
+
+
+def test_reader_that_fails_ends_the_app_and_says_why() -> None:
+    with Terminal(APP) as terminal:
+        terminal.wait_for("keys: 0")
+        terminal.press("!")
+        terminal.process.wait(10)
+        wait_until(lambda: b"the reader failed" in terminal.tail)
+        assert b"\x1b[?1049l" in terminal.tail, "the terminal was given back"
+
+
 def test_terminated_app_gives_the_terminal_back() -> None:
     with Terminal(APP) as terminal:
         terminal.wait_for("keys: 0")
