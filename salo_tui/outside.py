@@ -25,29 +25,40 @@ class NoEditor(SaloError):
 
 async def edit_outside(app: App[Any], text: str) -> str:
     """Return the text as the editor left it. Raises ``NoEditor``."""
-    with tempfile.TemporaryDirectory(prefix="salo-") as folder:
-        file = Path(folder) / "answer.txt"
-        file.write_text(text, encoding="utf-8")
-        argv = [*editor_of(os.environ), str(file)]
-        try:
-            with app.batch_update(), app.suspend():  # what is painted meanwhile would pile up unseen
-                code = await _run(argv)
-        except SuspendNotSupported:
-            raise NoEditor(_("this terminal cannot lend itself to an editor")) from None
-        except OSError as error:
-            raise NoEditor(_("the editor {name} does not start: {reason}").format(name=argv[0], reason=error)) from None
-        finally:
-            app.screen.refresh(layout=True)
-        if code:
-            raise NoEditor(
-                _("the editor {name} ended with {code}; the draft is as it was").format(name=argv[0], code=code)
-            )
-        return _read(file).rstrip("\n")
+    editor = editor_of(os.environ)
+    try:
+        with tempfile.TemporaryDirectory(prefix="salo-", ignore_cleanup_errors=True) as folder:
+            file = Path(folder) / "answer.txt"
+            file.write_text(text, encoding="utf-8")
+            await _lend(app, [*editor, str(file)])
+            return _read(file).rstrip("\n")
+    except (OSError, ValueError) as error:
+        raise NoEditor(_("there is no file for the editor: {reason}").format(reason=error)) from None
+
+
+async def _lend(app: App[Any], argv: list[str]) -> None:
+    """Let an editor have the terminal until it ends. Raises ``NoEditor`` when it did not end well."""
+    try:
+        with app.batch_update(), app.suspend():  # what is painted meanwhile would pile up unseen
+            code = await _run(argv)
+    except SuspendNotSupported:
+        raise NoEditor(_("this terminal cannot lend itself to an editor")) from None
+    except (OSError, ValueError) as error:
+        raise NoEditor(_("the editor {name} does not start: {reason}").format(name=argv[0], reason=error)) from None
+    finally:
+        app.screen.refresh(layout=True)
+    if code:
+        raise NoEditor(_("the editor {name} ended with {code}; the draft is as it was").format(name=argv[0], code=code))
 
 
 def editor_of(environ: Mapping[str, str]) -> list[str]:
-    """Return the words that start the operator's editor."""
-    return shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "") or ["vi"]
+    """Return the words that start the operator's editor. Raises ``NoEditor``."""
+    line = environ.get("VISUAL") or environ.get("EDITOR") or ""
+    try:
+        return shlex.split(line) or ["vi"]
+    except ValueError as error:
+        text = _("$VISUAL or $EDITOR, {line}, is no command: {reason}")
+        raise NoEditor(text.format(line=line, reason=error)) from None
 
 
 async def _run(argv: list[str]) -> int:
