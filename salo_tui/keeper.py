@@ -125,7 +125,7 @@ class Keeper:
         elif code >= 0:
             self._set(Phase.FAILED, words=tuple(last_words(self._settings)))
         else:
-            self._died(signal.Signals(-code).name)
+            self._died(_signal_name(-code))
 
     def _link_lost(self) -> None:
         """Decide what follows from a broken link: whoever said that it stops does, and who lives may come back."""
@@ -165,10 +165,20 @@ class Keeper:
             self._on_change(standing)
 
 
+def _signal_name(number: int) -> str:
+    """Return a signal's name; those for real-time use have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return _("signal {number}").format(number=number)
+
+
 def _lives(pid: int) -> bool:
+    if not pid:
+        return False
     try:
         watched = os.pidfd_open(pid)
-    except (ProcessLookupError, ValueError):
+    except (OSError, ValueError):
         return False
     try:
         poller = poll()

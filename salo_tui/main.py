@@ -78,9 +78,12 @@ def _stopped(pid: int) -> int:
 
 
 def _wait_end(pid: int) -> bool:
+    """Return whether a process is gone within a while; 0 is that of a platform that never was."""
+    if not pid:
+        return True
     try:
         process = os.pidfd_open(pid)
-    except (ProcessLookupError, ValueError):
+    except (OSError, ValueError):
         return True
     try:
         return bool(select.select([process], [], [], STOP_S)[0])

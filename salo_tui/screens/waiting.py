@@ -61,6 +61,11 @@ class WaitingScreen(Frame):
     def on_mount(self) -> None:
         self.set_interval(1.0, lambda: self.show(self.salo.state))
 
+    def on_screen_resume(self) -> None:
+        """Go when the platform came up while a window lay over this."""
+        if self.salo.keeper.standing.phase is Phase.UP:
+            self.app.call_later(self.salo.pass_by)
+
     def show(self, state: State) -> None:
         salo = self.salo
         seconds = int(time.monotonic() - self._since)

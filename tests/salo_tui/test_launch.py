@@ -22,6 +22,7 @@ from salo_tui.launch import (
     restart_delay_s,
     start_platform,
 )
+from salo_tui.main import _wait_end
 from salo_tui.state import State
 from salo_tui.store import Link, LinkStatus
 
@@ -163,6 +164,23 @@ def test_platform_that_refuses_to_start_is_not_tried_again_by_itself(kept: Kept)
         assert len(kept.pids) == 1
 
     asyncio.run(play())
+
+
+def test_platform_killed_by_a_signal_without_a_name_is_started_again(kept: Kept) -> None:
+    async def play() -> None:
+        kept.line = "sh -c 'kill -40 $$'"
+        kept.keeper.start()
+        await kept.until(lambda: Phase.DIED in kept.phases)
+        assert "40" in kept.told[-1].reason
+        await kept.until(lambda: kept.phases[-1] is Phase.FAILED)
+
+    asyncio.run(play())
+
+
+def test_platform_that_never_was_is_gone_and_not_waited_for() -> None:
+    assert keeping._lives(os.getpid())
+    assert not keeping._lives(0)
+    assert _wait_end(0)
 
 
 def test_platform_of_others_is_not_replaced_while_it_lives(kept: Kept) -> None:
