@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -42,7 +41,6 @@ class DeadScreen(Frame):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run('replay')", N_("replay"), id="dead.replay"),
         Binding("d", "run('drop')", N_("drop"), id="dead.drop"),
-        Binding("slash", "search", N_("find"), show=False, id="dead.search"),
     ]
 
     def __init__(self) -> None:
@@ -97,13 +95,16 @@ class DeadScreen(Frame):
         finally:
             self._is_loading = False
 
-    async def _load(self, least: int, known: Sequence[Letter] = ()) -> None:
+    async def _load(self, least: int, known: list[Letter] | None = None) -> None:
         """Read pages after those that are ``known`` until there are ``least`` letters, or no more."""
-        letters, is_whole = list(known), False
+        letters, is_whole = list(known or ()), False
         try:
             while len(letters) < min(least, LISTED_MAX) and not is_whole:
                 page, is_whole = await self._page(letters[-1].id if letters else "")
                 letters += page
+            if known is not None and known is not self._letters:  # read anew meanwhile: what we knew is old
+                self.call_later(self._want_older)
+                return
             self._letters, self._is_whole, self._problem = letters, is_whole, ""
         except SaloError as error:
             self._problem = " ".join(str(error).split())
@@ -147,6 +148,10 @@ class DeadScreen(Frame):
 
     def on_span_table_highlighted(self) -> None:
         self._show_letter()
+        self._want_older()
+
+    def _want_older(self) -> None:
+        """Ask for older letters when the cursor nears the end."""
         if self._place + NEAR_END >= len(self._letters) and not self._is_whole and not self._is_loading:
             self.run_worker(self._load(len(self._letters) + 1, self._letters), exclusive=True, group="older")
 
@@ -157,8 +162,8 @@ class DeadScreen(Frame):
         super().on_resize()
         self.call_after_refresh(self._show_letter)
 
-    def action_search(self) -> None:
-        self.salo.colon.search(self._table.search)
+    def find(self, text: str) -> object:
+        return self._table.search(text)
 
     # What is done.
 

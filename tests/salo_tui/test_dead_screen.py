@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,36 @@ def test_older_letters_come_as_the_cursor_nears_them_and_no_more_than_are_kept(t
         assert table(desk).cursor_id == desk.control.data.dead[LISTED_MAX - 1]["id"]
 
     run_terminal(tmp_path, steps, size=(160, 24), data=fake_data(dead=LISTED_MAX + 40))
+
+
+def test_older_letters_that_come_late_bring_back_none_that_was_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, ask = asyncio.Event(), DeadScreen._page
+
+    async def late(screen: DeadScreen, before: str) -> Any:
+        page = await ask(screen, before)
+        if before:
+            await gate.wait()
+        return page
+
+    async def steps(desk: Desk) -> None:
+        await begin(desk)
+        monkeypatch.setattr(DeadScreen, "_page", late)
+        await desk.press("G")  # asks for the older ones, which were read and are on their way
+        await desk.pilot.pause(0.1)
+        monkeypatch.setattr(DeadScreen, "_page", ask)
+        gone = desk.control.data.dead.pop(0)["id"]
+        screen = desk.app.screen
+        assert isinstance(screen, DeadScreen)
+        screen.reload()
+        await desk.until(lambda: screen._letters[0].id != gone)
+        gate.set()
+        await desk.until(lambda: len(screen._letters) > PAGE + 20)
+        await desk.pilot.pause(0.2)
+        assert gone not in [letter.id for letter in screen._letters]
+
+    run_terminal(tmp_path, steps, data=fake_data(dead=120))
 
 
 def test_letters_too_large_for_one_answer_come_in_smaller_pages(tmp_path: Path) -> None:
