@@ -44,7 +44,7 @@ class PanesScreen(Frame):
         Binding("Z", "zoom", N_("full screen"), id="panes.zoom"),
         Binding("right_square_bracket", "turn(1)", N_("more bots"), id="panes.more"),
         Binding("left_square_bracket", "turn(-1)", N_("bots before"), show=False, id="panes.before"),
-        Binding("slash", "search", N_("find in all"), id="panes.search"),
+        Binding("slash", "search", N_("find in all"), id="panes.search", priority=True),
     ]
 
     def __init__(self) -> None:
@@ -91,13 +91,16 @@ class PanesScreen(Frame):
             self.tell(self.salo.state, self.salo.link)
 
     async def _build(self) -> None:
-        """Make a pane for each bot anew."""
+        """Make a pane for each bot anew. One that fills the screen gives it back first: it goes."""
+        self.minimize()
         grid = self.query_one(Grid)
         await grid.remove_children()
         await grid.mount_all([BotPane(sources=False, id=name) for name in self._names])
         self._fit()
         for pane in self.query(FeedLog):
-            _entitle(pane, self.salo.state.bots[pane.id or ""])
+            bot = self.salo.state.bots.get(pane.id or "")
+            if bot is not None:  # else it went just now, and the next news takes its pane along
+                _entitle(pane, bot)
             pane.filter_level(Level.INFO)
             pane.draw_from(self.salo.feeds.of(pane.id or ""))
         if self._names and not isinstance(self.focused, FeedLog):
@@ -126,8 +129,8 @@ class PanesScreen(Frame):
         elif self.focused is not None:
             self.maximize(self.focused)
 
-    def action_search(self) -> None:
-        self.salo.colon.search(lambda text: [pane.search(text) for pane in self.query(FeedLog)])
+    def find(self, text: str) -> object:
+        return [pane.search(text) for pane in self.query(FeedLog)]
 
 
 def columns_for(count: int, width: int, height: int) -> int:
