@@ -78,3 +78,8 @@ def window(text: str, start: int, width: int) -> Window:
     if first < 0:
         return Window(len(text), len(text), 0, width)
     return Window(first, len(text), before, end - cell)
+
+
+def alike(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from salo_tui.widgets.cells import alike
 from salo_tui.widgets.log_row import Layout
 from salo_tui.widgets.reader import Seen
 from salo_tui.widgets.ring import Record, Words
@@ -53,6 +55,35 @@ class Strips:
             return found
         segments = self._layout.segments(record, self.folds(record)[part], wanted, marked, self._style)
         return _keep(self._strips, (record.number, part), Strip(segments, self._layout.width))
+
+
+def differing(old: Strip, new: Strip) -> tuple[int, int]:
+    """Return from which cell up to which two rows of one width differ at most; an empty span if they do not.
+
+    What they begin with alike and the blanks at their ends are left out; a look at each cell would cost too much.
+    """
+    first = _same_cells(old, new)
+    last = max(new.cell_length - _blanks(old, new), first)
+    return first, last
+
+
+def _same_cells(old: Strip, new: Strip) -> int:
+    """Return how many cells two rows begin with alike."""
+    cells = 0
+    for before, now in zip(old, new, strict=False):
+        if before != now:
+            is_plain = before.style == now.style and before.text.isascii() and now.text.isascii()
+            return cells + (alike(before.text, now.text) if is_plain else 0)
+        cells += now.cell_length
+    return cells
+
+
+def _blanks(old: Strip, new: Strip) -> int:
+    """Return how many blanks of one look two rows end with."""
+    ends = [next(reversed(strip), Segment("")) for strip in (old, new)]
+    if ends[0].style != ends[1].style:
+        return 0
+    return min(len(end.text) - len(end.text.rstrip(" ")) for end in ends)
 
 
 def _keep(kept: dict[Any, _Made], key: object, made: _Made) -> _Made:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,15 +20,25 @@ from textual.widget import Widget
 from salo_tui.widgets.cells import printable
 from salo_tui.widgets.log_frame import Status, first_changed, status_of, top_line
 from salo_tui.widgets.log_row import PARTS, Layout
-from salo_tui.widgets.log_strips import Strips
+from salo_tui.widgets.log_strips import Strips, differing
 from salo_tui.widgets.reader import Reader, Seen
 from salo_tui.widgets.ring import LINES_MAX, Ring, Sieve
 
 FRAMES_PER_S = 10
 
 
+@runtime_checkable
+class Paced(Protocol):
+    """An app that knows how fast its terminal is."""
+
+    @property
+    def frames_per_s(self) -> float:
+        """How often a log may paint. Asked before each time."""
+        ...
+
+
 class LogView(Widget):
-    """A ring, the reader of it, and what of it is seen. New lines are painted ``frames_per_s`` times a second."""
+    """A ring, the reader of it, and what of it is seen. Paints ten times a second, or as often as its app says."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ring-log--{part}" for part in PARTS}
@@ -38,7 +48,6 @@ class LogView(Widget):
         title: str = "",
         *,
         lines_max: int = LINES_MAX,
-        frames_per_s: float = FRAMES_PER_S,
         sources: bool = True,
         id: str | None = None,
         classes: str | None = None,
@@ -48,7 +57,6 @@ class LogView(Widget):
         self.ring = Ring(lines_max)
         self._strips = Strips(Layout(sources=sources), self._style)
         self.reader = Reader(self.ring, folds=self._strips.folds)
-        self.frames_per_s = frames_per_s
         self._title = printable(title)
         self._styles: dict[str, Style] = {}
         self._visible: list[Seen] = []
@@ -62,6 +70,10 @@ class LogView(Widget):
         self._newer, self._newer_at = 0, 0.0  # lines below while at rest; shown once a second
 
     # When to paint.
+
+    @property
+    def _frames_per_s(self) -> float:
+        return self.app.frames_per_s if isinstance(self.app, Paced) else FRAMES_PER_S
 
     def _came(self) -> None:
         self._paint_soon()
@@ -84,7 +96,7 @@ class LogView(Widget):
     def _paint_soon(self) -> None:
         """Paint when the turn has come: at once if the last one is long ago."""
         if self._paint_timer is None and self.is_mounted:
-            wait_s = self._painted_at + 1 / self.frames_per_s - time.monotonic()
+            wait_s = self._painted_at + 1 / self._frames_per_s - time.monotonic()
             self._paint_timer = self.set_timer(max(wait_s, 0.001), self._paint)
 
     def _paint(self) -> None:
@@ -97,13 +109,19 @@ class LogView(Widget):
             self._newer, self._newer_at = self.reader.newer, 0.0 if self.reader.follows else self._painted_at
         before, self._visible = self._visible, self.reader.visible()
         rows = [row for row in range(self.reader.height) if not _is_same(before, self._visible, row)]
-        if rows:
-            self.refresh(Region(1, 1 + rows[0], max(0, self.size.width - 2), rows[-1] - rows[0] + 1))
+        regions = [self._changed(row, _at(before, row), _at(self._visible, row)) for row in rows]
+        if any(regions):
+            self.refresh(*filter(None, regions))
         status, self._status = self._status, self._status_now()
         self._tell_keys()
         if self._status != status:
             start = first_changed(self._title, status, self._status, self.size.width)
             self.refresh(Region(start, 0, self.size.width - start, 1))
+
+    def _changed(self, row: int, before: Seen | None, now: Seen | None) -> Region:
+        """Return the cells in which a row differs from what it showed. Other colours are sent by who changed them."""
+        first, last = differing(self._strip(before), self._strip(now))
+        return Region(1 + first, 1 + row, last - first, 1)
 
     def _tell_keys(self) -> None:
         """Let the key bar know when other keys do something."""
@@ -116,7 +134,9 @@ class LogView(Widget):
         return status_of(self.ring, self._rate, newer, self.size.width)
 
     def _forget_strips(self) -> None:
+        """Draw all rows anew: in other colours or columns, in which what was seen before cannot be made again."""
         self._strips.forget()
+        self._visible = []
         self.refresh(Region(1, 1, max(0, self.size.width - 2), self.reader.height))  # also the rows that are empty now
         self._paint()
 
@@ -158,10 +178,9 @@ class LogView(Widget):
         if y == height - 1:
             return Strip([Segment(f"└{'─' * (width - 2)}┘", self._style("frame"))], width)
         edge = Segment("│", self._style("frame"))
-        return Strip([edge, *self._row(y - 1), edge], width)
+        return Strip([edge, *self._strip(_at(self._visible, y - 1)), edge], width)
 
-    def _row(self, row: int) -> Strip:
-        seen = _at(self._visible, row)
+    def _strip(self, seen: Seen | None) -> Strip:
         if seen is None:
             return Strip.blank(self._strips.layout.width, self._style("text"))
         return self._strips.strip(seen, self.ring.wanted, "current" if seen.record.number == self.reader.hit else "hit")

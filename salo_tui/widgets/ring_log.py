@@ -29,7 +29,7 @@ class RingLog(LogView, can_focus=True):
     """The last ``lines_max`` lines of a log, followed or at rest.
 
     Scrolling up lets it rest with the lines of that moment; ``G`` follows again. All methods return at once. New
-    lines are painted at most ``frames_per_s`` times a second, and nothing is sent while nothing changes.
+    lines are painted a few times a second, and nothing is sent while nothing changes.
     """
 
     DEFAULT_CSS = CSS

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from salo_tui.widgets.cells import alike
 from salo_tui.widgets.fit import CUT_MARK, Align, fit
 from salo_tui.widgets.rows import Cell, Row
 
 CURSOR, MARK, GUTTER = "▸", "*", 2
 FOUND = "found"
-CHANGED_CELLS_MAX = 2  # of one row; more, and the whole line is cheaper
+MOVE_CELLS = 8  # what it costs to go on elsewhere in a line: fewer cells between are written once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,8 @@ def reads(row: Row | None, search: re.Pattern[str]) -> bool:
 def dirty(old: Sequence[Line], new: Sequence[Line], given: Sequence[int], width: int) -> list[Span] | None:
     """Return what must be drawn again, or ``None`` when that is best done for the table as a whole.
 
-    In a line of up to two changed cells only these; else the line; and the whole when more than half of the lines are
-    wholly new.
+    In a line that is as meant as before only what changed in its cells, and the few cells between; else the line; and
+    the whole when more than half of the lines are wholly new.
     """
     if len(old) != len(new):
         return None
@@ -139,10 +140,29 @@ def _dirty_line(y: int, old: Line, new: Line, given: Sequence[int], width: int) 
         return []
     if old.kind != new.kind or len(old.cells) != len(new.cells):
         return [Span(y, 0, width)]
-    changed = [place for place, (a, b) in enumerate(zip(old.cells, new.cells, strict=True)) if a != b]
-    if len(changed) > CHANGED_CELLS_MAX:
-        return [Span(y, 0, width)]
-    return [_span(y, place, given) for place in changed]
+    spans: list[Span] = []
+    for place, (before, after) in enumerate(zip(old.cells, new.cells, strict=True)):
+        if before != after:
+            span = _narrowed(_span(y, place, given), before, after)
+            near = bool(spans) and span.x - spans[-1].x - spans[-1].width <= MOVE_CELLS
+            spans.append(_joined(spans.pop(), span) if near else span)
+    return spans
+
+
+def _joined(left: Span, right: Span) -> Span:
+    return left._replace(width=right.x + right.width - left.x)
+
+
+def _narrowed(span: Span, old: DrawnCell, new: DrawnCell) -> Span:
+    """Return the span without what a cell begins and ends with as before, as far as that is told easily."""
+    if len(old) != 1 or len(new) != 1 or old[0].tone != new[0].tone:
+        return span
+    before, after = old[0].text, new[0].text
+    if not (before.isascii() and after.isascii() and len(before) == len(after)):
+        return span
+    first = alike(before, after)
+    same = alike(before[:first:-1], after[:first:-1])
+    return span._replace(x=span.x + first, width=len(after) - first - same)
 
 
 def _span(y: int, place: int, given: Sequence[int]) -> Span:
