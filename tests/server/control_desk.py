@@ -47,10 +47,12 @@ class SmallPlatform:
         self.restarted.append(name)
 
     async def run_ticker(self, name: str, bot: str) -> list[TickerInfo]:
-        return [TickerInfo(name, bot, 600.0, "waiting", 1, 2, 3, "failed" if bot == "boris" else "ok")]
+        bots = [bot] if bot or name == "storage_health" else ["anna", "boris"]
+        return [TickerInfo(name, one, 600.0, "waiting", 1, 2, 3, "failed" if one == "boris" else "ok") for one in bots]
 
     async def pause_ticker(self, name: str, bot: str, is_paused: bool) -> list[TickerInfo]:
-        return [TickerInfo(name, bot, 600.0, "paused" if is_paused else "waiting")]
+        bots = [bot] if bot or name == "storage_health" else ["anna", "boris"]
+        return [TickerInfo(name, one, 600.0, "paused" if is_paused else "waiting") for one in bots]
 
 
 class Desk:

@@ -33,7 +33,7 @@ class Slow:
         self.begun.append(bot)
         await self._may_end.acquire()
         self.ended.append(bot)
-        return []
+        return [TickerInfo(name, bot, 600.0, "waiting")]
 
     def let_go(self, count: int) -> None:
         """Let so many of them end."""
