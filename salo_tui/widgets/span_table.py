@@ -20,13 +20,16 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from db.texts import N_
+from salo_tui.widgets.fit import fit
 from salo_tui.widgets.lean import send_lean
 from salo_tui.widgets.rows import PAGE_ROWS, Row, Rows
 from salo_tui.widgets.table_lines import (
     EMPTY,
+    GUTTER,
     Column,
     Drawing,
     Line,
+    Piece,
     dirty,
     draw,
     header,
@@ -125,6 +128,7 @@ class SpanTable(Widget, can_focus=True):
         self._marked: frozenset[str] = frozenset()
         self._wanted: frozenset[int] = frozenset()
         self._lines: list[Line] = []
+        self._empty = ""
 
     # What the owner gives and asks.
 
@@ -155,6 +159,14 @@ class SpanTable(Widget, can_focus=True):
             self._rows.put(first, rows, self._cursor)
         self._wanted = frozenset()
         self._follow()
+
+    def set_empty(self, text: str) -> None:
+        """Say this in the first row's place while there are no rows; nothing says nothing."""
+        if text != self._empty:
+            self._empty = text
+            if not len(self._rows):
+                self._lines = []  # a text of the same length is another one all the same
+                self._draw()
 
     def change_row(self, row: Row) -> bool:
         """Show a row anew, and return whether it is there."""
@@ -312,10 +324,13 @@ class SpanTable(Widget, can_focus=True):
 
     def _line(self, place: int) -> Line:
         if place >= len(self._rows):
-            return EMPTY
+            return EMPTY if place or len(self._rows) or not self._empty else self._told_empty()
         row = self._rows.at(place)
         marked = row is not None and row.id in self._marked
         return draw(row, self._drawing, at_cursor=place == self._cursor, marked=marked)
+
+    def _told_empty(self) -> Line:
+        return Line("dim", ((Piece(" " * GUTTER + fit(self._empty, self.size.width - GUTTER)),),))
 
     def _want_pages(self) -> None:
         """Ask for the pages that are looked at, each once until the list is another one."""

@@ -1,4 +1,5 @@
-"""A terminal program that is one table of twenty bots, for tests: ``c`` changes one number, ``t`` all rows each second.
+"""A terminal program that is one table of twenty bots, for tests: ``c`` changes one number, ``t`` all rows each second,
+``e`` takes all rows away.
 
 Started by itself it runs in the terminal it is given: ``python -m tests.salo_tui.table_app``.
 """
@@ -51,7 +52,7 @@ def row(number: int, tick: int = 0) -> Row:
 class TableApp(App[None]):
     """Just the table."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("c", "change", ""), ("t", "tick", "")]
+    BINDINGS: ClassVar[list[BindingType]] = [("c", "change", ""), ("t", "tick", ""), ("e", "empty", "")]
 
     def __init__(self, bots: int = 20) -> None:
         super().__init__()
@@ -74,6 +75,10 @@ class TableApp(App[None]):
 
     def action_tick(self) -> None:
         self.set_interval(1, self._go_on)
+
+    def action_empty(self) -> None:
+        self.table.set_empty("ботов ещё нет")
+        self.table.set_rows([])
 
     def _go_on(self) -> None:
         self._tick += 1

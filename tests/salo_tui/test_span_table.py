@@ -162,6 +162,46 @@ def test_change_of_a_row_that_is_not_there_says_so() -> None:
     run(steps)
 
 
+def test_empty_table_says_why() -> None:
+    async def steps(app: TableApp, pilot: Pilot[Any]) -> None:
+        def line() -> str:
+            return screen_text(app).splitlines()[1].rstrip()
+
+        app.table.set_rows([])
+        assert await shown(pilot, line) == ""
+        for text in ("ботов ещё нет", "ботов не видно", "пусто " * 20):
+            app.table.set_empty(text)
+            assert await shown(pilot, line) == f"  {text}"[:79].rstrip() + "…" * (len(text) > 78)
+        await pilot.press("j", "space", "enter", "n")
+        await pilot.click(app.table, offset=(10, 1))
+        assert app.table.cursor_id is None and not app.table.marked
+        app.table.set_rows([row(9)])
+        assert "bot_9" in await shown(pilot, line)
+        app.table.set_length(0)
+        app.table.set_empty("")
+        assert await shown(pilot, line) == ""
+
+    run(steps)
+
+
+async def shown(pilot: Pilot[Any], line: Callable[[], str]) -> str:
+    await pilot.pause()
+    return line()
+
+
+def test_empty_table_is_told_dimly_and_sends_nothing_at_rest() -> None:
+    with Terminal(APP) as terminal:
+        terminal.wait_for("bot_19")
+        terminal.settle()
+        terminal.press("e")
+        terminal.wait_for("  ботов ещё нет")
+        terminal.settle()
+        assert "bot_" not in terminal.text()
+        assert terminal.bytes_in(1.0) == 0
+        terminal.press("e")  # the same again
+        assert terminal.bytes_in(0.5) == 0
+
+
 def test_idle_table_sends_nothing_and_one_number_few_bytes() -> None:
     """Budgets: idle 0 B/s, one changed number at most 250 B, a moved cursor at most 1.2 kB."""
     with Terminal(APP) as terminal:
