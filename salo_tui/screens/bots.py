@@ -87,7 +87,9 @@ class BotsScreen(Frame):
         yield FeedLog(sources=False, id="log")
 
     def on_mount(self) -> None:
-        self.query_one("#table").focus()
+        table = self.query_one(SpanTable)
+        table.focus()
+        table.set_empty(_("no bots yet; to add one: salo bot add --help"))
         self.query_one(FeedLog).filter_level(Level.INFO)
 
     def show(self, state: State) -> None:

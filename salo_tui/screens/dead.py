@@ -57,6 +57,7 @@ class DeadScreen(Frame):
 
     def on_mount(self) -> None:
         self._table.focus()
+        self._table.set_empty(_("no dead letters: nothing was given up"))
         self.set_interval(TURN_S, self._show_rows)
 
     def note(self) -> str:

@@ -60,6 +60,12 @@ def _result(ticker: TickerInfo) -> Cell:
     return Cell(_(word) + times, tone)
 
 
+class TickerTable(SpanTable):
+    """The list; its enter runs a ticker."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", N_("run now"), id="tickers.run")]
+
+
 class TickersScreen(Frame):
     """The list, and below it in full what the last tick of the one under the cursor found."""
 
@@ -69,12 +75,11 @@ class TickersScreen(Frame):
     TickersScreen #found { height: 3; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "now", N_("run now"), id="tickers.run"),
         Binding("p", "pause", N_("pause or go on"), id="tickers.pause"),
     ]
 
     def body(self) -> ComposeResult:
-        yield SpanTable(columns(), id="table")
+        yield TickerTable(columns(), id="table")
         yield Lines(id="found")
 
     def on_mount(self) -> None:

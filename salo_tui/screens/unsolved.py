@@ -65,6 +65,7 @@ class UnsolvedScreen(Frame):
 
     def on_mount(self) -> None:
         self._table.focus()
+        self._table.set_empty(_("nothing here"))
 
     def only(self, bot: str) -> None:
         """Show the phrases of one bot; "" shows those of all."""
