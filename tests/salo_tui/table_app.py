@@ -1,5 +1,5 @@
 """A terminal program that is one table of twenty bots, for tests: ``c`` changes one number, ``t`` all rows each second,
-``e`` takes all rows away.
+``e`` takes all rows away and says so, each time with another number.
 
 Started by itself it runs in the terminal it is given: ``python -m tests.salo_tui.table_app``.
 """
@@ -77,7 +77,8 @@ class TableApp(App[None]):
         self.set_interval(1, self._go_on)
 
     def action_empty(self) -> None:
-        self.table.set_empty("ботов ещё нет")
+        self._changes += 1
+        self.table.set_empty(f"ботов ещё нет {self._changes}")
         self.table.set_rows([])
 
     def _go_on(self) -> None:
