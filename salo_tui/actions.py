@@ -32,7 +32,11 @@ class Actions:
 
     def __init__(self, app: SaloApp) -> None:
         self._app = app
-        self.declarations: Sequence[Declaration] = ()
+
+    @property
+    def declarations(self) -> Sequence[Declaration]:
+        """The commands, as the platform told them; none before it has."""
+        return self._app.declarations
 
     def find(self, line: str) -> Declaration | None:
         """Return the command of a line, read as the platform reads it."""

@@ -1,34 +1,23 @@
-"""The terminal: the list of screens and the keys that work everywhere, fed by the store alone."""
+"""The terminal: the list of screens and the keys that work everywhere, nothing else."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import Key
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
-from db.errors import SaloError
-from db.protocol import PlatformEvent
 from db.settings import Settings
 from db.texts import N_, _
 from salo_tui.actions import Actions
 from salo_tui.colon import Colon
-from salo_tui.drafts import Drafts
-from salo_tui.driver import TerminalDriver
-from salo_tui.feeds import Feeds
-from salo_tui.following import Following
 from salo_tui.frame import Frame
-from salo_tui.keeper import Keeper, Phase, Standing
-from salo_tui.launch import Tie
 from salo_tui.layout import latin_key
+from salo_tui.linked import LinkedApp, TerminalOptions
 from salo_tui.screens.bots import BotsScreen
 from salo_tui.screens.dead import DeadScreen
 from salo_tui.screens.help import HelpScreen
@@ -38,30 +27,12 @@ from salo_tui.screens.processes import ProcessesScreen
 from salo_tui.screens.tickers import TickersScreen
 from salo_tui.screens.unsolved import UnsolvedScreen
 from salo_tui.screens.waiting import WaitingScreen
-from salo_tui.state import State
-from salo_tui.store import NOTIFY_S, Link, LinkStatus, Store
-from salo_tui.taught import Taught
-from salo_tui.widgets.log_view import FRAMES_PER_S
-from salo_tui.widgets.table_lines import Piece
+from salo_tui.store import LinkStatus
 
-CATCH_UP_S = 0.05  # between two looks of the log panes at what came
-HISTORY = 1000  # lines taken from before we came
-SLOW_S, SLOW_FRAMES = 1.0, 2
 _POOR = ("linux", "vt", "ansi", "xterm-16color", "dumb")
 
 
-@dataclass(frozen=True, slots=True)
-class TerminalOptions:
-    """How the terminal was started. ``starts``: it starts the platform. In a demo, leaving it ends the demo."""
-
-    read_only: bool = False
-    starts: bool = False
-    demo: bool = False
-    ephemeral: bool = False
-    first_screen: str = "bots"
-
-
-class SaloApp(App[str]):
+class SaloApp(LinkedApp):
     """The operator's terminal. It ends with ``leave`` or ``stop``: what is to become of the platform."""
 
     SCREENS: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {
@@ -93,49 +64,14 @@ class SaloApp(App[str]):
         Binding("M", "mouse", N_("mouse on or off"), show=False, id="app.mouse"),
     ]
 
-    def __init__(self, settings: Settings, options: TerminalOptions = TerminalOptions()) -> None:  # frozen
-        super().__init__(driver_class=TerminalDriver)
-        self.settings = settings
-        self.options = options
-        self.read_only = options.read_only
-        self.feeds = Feeds()
+    def __init__(self, settings: Settings, options: TerminalOptions = TerminalOptions()) -> None:  # noqa: B008  # frozen
+        super().__init__(settings, options)
         self.marked_bots: tuple[str, ...] = ()
-        self.last_news = (int(time.time() * 1000), first_news(options))
-        self.store = Store(settings.state, self._on_state, self._on_link, self._on_event)
-        self.tie = Tie() if options.ephemeral else None
-        self.keeper = Keeper(settings, lambda: self.may_start, self._on_standing, self.tie)
         self.actions = Actions(self)
-        self.taught = Taught()
-        self.drafts = Drafts()
         self.colon = Colon(self)
-        self._catching_up: Timer | None = None
-        self.following = Following(self.feeds, self._on_news)
-        self._revives = False
-        self._is_closing = False
         self._mouse = True
-        self.slow = False
 
-    # What screens ask.
-
-    @property
-    def state(self) -> State:
-        return self.store.state
-
-    @property
-    def link(self) -> Link:
-        return self.store.link
-
-    @property
-    def may_start(self) -> bool:
-        """Whether a platform that is not there is ours to start."""
-        return (self.options.starts or self._revives) and not self.read_only
-
-    @property
-    def frame(self) -> Frame | None:
-        """The screen that is seen, below whatever dialog is open; none at the end."""
-        if self._is_closing:
-            return None
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Frame)), None)
+    # Where it shows what.
 
     def go(self, name: str) -> None:
         """Show a screen of the first rank, leaving those above it."""
@@ -145,30 +81,14 @@ class SaloApp(App[str]):
             self.switch_screen(name)
 
     def pass_by(self) -> None:
-        """Leave the screen of the start."""
         if isinstance(self.screen_stack[1], WaitingScreen):
             self.go(self.options.first_screen)
         elif isinstance(self.screen, WaitingScreen):
             self.pop_screen()
 
-    def close(self, answer: str) -> None:
-        """End, and take no more keys or news while that goes on."""
-        self._is_closing = True
-        self.exit(answer)
-
-    async def on_event(self, event: Event) -> None:
-        if not (self._is_closing and isinstance(event, Key)):
-            await super().on_event(event)
-
-    def tell_news(self, at_ms: int, pieces: list[Piece]) -> None:
-        """Show what was done, or happened, in the event line of all screens."""
-        self.last_news = (at_ms, pieces)
-        if self.frame is not None:
-            self.frame.show_news(at_ms, pieces)
-
-    def say(self, text: str, tone: str = "") -> None:
-        """Show a word of the terminal itself in the event line."""
-        self.tell_news(int(time.time() * 1000), [Piece(text, tone)])
+    def wait_again(self) -> None:
+        if not isinstance(self.frame, WaitingScreen):
+            self.push_screen(WaitingScreen())
 
     def show_log(self, sources: Sequence[str]) -> None:
         """Show what these bots or processes say, on the screen of logs."""
@@ -179,17 +99,6 @@ class SaloApp(App[str]):
         """Show what waits for an answer of one bot."""
         self.go("unsolved")
         cast(UnsolvedScreen, self.get_screen("unsolved")).only(bot)
-
-    def set_slow(self, slow: bool) -> None:
-        """Send less from now on, or as usual."""
-        self.slow = slow
-        self.store.notify_s = SLOW_S if slow else NOTIFY_S
-        self.say(_("slow link: state once a second, logs twice") if slow else _("fast link"))
-
-    @property
-    def frames_per_s(self) -> int:
-        """How often log panes may paint."""
-        return SLOW_FRAMES if self.slow else FRAMES_PER_S
 
     # Its life.
 
@@ -207,75 +116,6 @@ class SaloApp(App[str]):
             self.theme = name
         else:
             self.say(_("there is no theme {name}; :theme completes those there are").format(name=name), "bad")
-
-    def _on_state(self, state: State) -> None:
-        self.keeper.state_changed(state)
-        if self.frame is not None:
-            self.frame.tell(state, self.link)
-
-    def _on_link(self, link: Link) -> None:
-        if link.status is LinkStatus.LOST and link.attempt == 1:
-            reason = f": {link.reason}" if link.reason else ""
-            text = _("the platform is gone{reason}; coming back as soon as it is there")
-            if not self.read_only and not self.may_start:
-                text = _("the platform is gone{reason}; r starts it")
-            self.say(text.format(reason=reason), "bad")
-        elif link.status is LinkStatus.RECONNECTED:
-            self.say(_("the platform is back, pid {pid}").format(pid=self.state.platform.get("pid")), "good")
-        self.keeper.link_changed(link, self.state)
-        if link.is_up:
-            self.following.begin(int(self.state.platform.get("pid") or 0))
-            self.run_worker(self._greet(), name="greet", exclusive=True, group="greet")
-        if self.frame is not None:
-            self.frame.tell(self.state, link)
-
-    def _on_standing(self, standing: Standing) -> None:
-        if standing.phase is Phase.STARTING:
-            self.store.hurry()
-        elif standing.phase is Phase.UP:
-            self.pass_by()
-        elif standing.waits_for_us and self.may_start and not isinstance(self.frame, WaitingScreen):
-            self.push_screen(WaitingScreen())
-        elif standing.phase is Phase.STOPPED:
-            self.say(_("the platform was stopped by {who}; r starts it").format(who=standing.reason), "warn")
-        elif standing.phase is Phase.DIED:
-            self.say(_("the platform died; it is started again"), "bad")
-        if self.frame is not None:
-            self.frame.refresh_bindings()
-            self.frame.tell(self.state, self.link)
-
-    async def _greet(self) -> None:
-        """Learn the commands and the last lines of a platform that we have just reached."""
-        client = self.store.client
-        if client is None:
-            return
-        history: list[PlatformEvent] = []
-        try:
-            self.actions.declarations = await client.describe()
-            history = await client.history(HISTORY)
-        except SaloError:
-            pass  # it went away again; the next link begins anew
-        self.following.put_history(history)
-        self._catch_up()
-
-    def _on_event(self, event: PlatformEvent) -> None:
-        self.following.take(event)
-        if self._catching_up is None:
-            self._catching_up = self.set_timer(CATCH_UP_S, self._catch_up)
-
-    def _on_news(self, event: PlatformEvent) -> None:
-        """Tell that a bot has used an answer that was given here."""
-        if event.topic == "event" and self.taught.is_used_by(event.data):
-            used = _("{bot} has just used the new answer: «{said}» → «{reply}»")
-            facts = {"bot": event.data.get("bot"), "said": event.data.get("text"), "reply": event.data.get("reply")}
-            self.tell_news(event.at_ms, [Piece(used.format(**facts), "good")])
-
-    def _catch_up(self) -> None:
-        if self._catching_up is not None:
-            self._catching_up.stop()
-            self._catching_up = None
-        if self.frame is not None:
-            self.frame.catch_up()
 
     # Keys.
 
@@ -330,14 +170,6 @@ class SaloApp(App[str]):
         """Start a platform that is not there, also in a terminal that only attached."""
         self._revives = True
         self.keeper.start()
-
-
-def first_news(options: TerminalOptions) -> list[Piece]:
-    """Return what the event line says at the start: in a demo, what there is to try."""
-    if options.demo:
-        text = _("demo: 4 shows what nobody could answer; ↵ answers, ^s saves: then see the bot use it")
-        return [Piece(text, "accent")]
-    return [Piece(_("? shows all keys, : takes any command"), "dim")]
 
 
 def fitting_theme(environ: Mapping[str, str]) -> str:

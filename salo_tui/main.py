@@ -11,8 +11,9 @@ from pathlib import Path
 from db.errors import EXIT_FAILED, EXIT_OK, SaloError
 from db.settings import Settings
 from db.texts import _, use_language
-from salo_tui.app import SaloApp, TerminalOptions
+from salo_tui.app import SaloApp
 from salo_tui.client import Client, PlatformUnreachable
+from salo_tui.linked import TerminalOptions
 from salo_tui.picture import take
 
 STOP_S = 90.0  # the platform finishes what is begun, then stops its children

@@ -23,7 +23,8 @@ from textual.pilot import Pilot
 from db.settings import PlatformSettings, Settings
 from db.state import StateDir
 from db.texts import use_language
-from salo_tui.app import SaloApp, TerminalOptions
+from salo_tui.app import SaloApp
+from salo_tui.linked import TerminalOptions
 from tests.salo_tui.fake_control import FakeControl
 from tests.salo_tui.fake_data import NOON_MS, FakeData
 from tests.salo_tui.snapshots import screen_text

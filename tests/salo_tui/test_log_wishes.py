@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from salo_tui.app import TerminalOptions
 from salo_tui.feeds import FeedLog
+from salo_tui.linked import TerminalOptions
 from salo_tui.saved import save, saved_path
 from salo_tui.widgets.prompt import Prompt
 from tests.salo_tui.salo_pilot import Desk, noon, run_terminal

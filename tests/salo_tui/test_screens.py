@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.texts import use_language
-from salo_tui.app import TerminalOptions
+from salo_tui.linked import TerminalOptions
 from salo_tui.screens.panes import columns_for, panes_that_fit
 from salo_tui.widgets.span_table import SpanTable
 from tests.salo_tui.salo_pilot import Desk, Steps, noon, run_terminal

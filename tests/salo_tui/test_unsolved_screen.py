@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from db.protocol import CommandResult
 from engine.commands.registry import registry
-from salo_tui.app import TerminalOptions
+from salo_tui.linked import TerminalOptions
 from salo_tui.phrases import Draft, Phrase, answer_line
 from salo_tui.screens.unsolved import UnsolvedScreen
 from salo_tui.widgets.answer_editor import AnswerEditor

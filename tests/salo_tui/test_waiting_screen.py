@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from salo_tui.app import TerminalOptions
 from salo_tui.keeper import Phase
+from salo_tui.linked import TerminalOptions
 from salo_tui.screens.waiting import WaitingScreen
 from tests.salo_tui.salo_pilot import Desk, run_terminal
 
