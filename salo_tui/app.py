@@ -142,7 +142,7 @@ class SaloApp(LinkedApp):
         if action == "command":
             return isinstance(self.screen, Frame) and not isinstance(self.focused, Input | TextArea)
         if action == "revive":
-            return self.link.status is LinkStatus.LOST and not self.read_only
+            return self.link.status is LinkStatus.LOST and not (self.read_only or self.options.demo)
         return True
 
     def action_command(self) -> None:

@@ -82,6 +82,10 @@ class Colon:
         if self._app.actions.declarations and self._app.actions.find(line) is None:
             self._app.say(self._unknown(line), "bad")
             return
+        found = self._app.actions.find(line)
+        if self._app.options.demo and found is not None and found["name"] == "stop":
+            self._app.close("leave")  # the demo ends with its terminal, and stops its platform itself
+            return
         results = await self._app.actions.run(line)
         if results and "\n" in results[-1].text.strip():
             title = f"salo {self._app.actions.shown(line)}"

@@ -368,3 +368,16 @@ def test_panes_get_as_few_columns_as_leave_them_lines(count: int, width: int, he
 def test_no_more_panes_than_can_be_read() -> None:
     assert panes_that_fit(80, 20) == 6
     assert panes_that_fit(20, 3) == 1
+
+
+def test_stop_in_a_demo_ends_the_demo_and_no_platform_is_started(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        desk.control.close_door()
+        await desk.sees("no platform")
+        assert not desk.app.check_action("revive", ())
+        await desk.press("colon", *"/stop", "enter")
+        await desk.until(lambda: desk.app._exit)
+        assert desk.app.return_value == "leave"
+        assert not desk.control.commands
+
+    english(tmp_path, steps, demo=True)
