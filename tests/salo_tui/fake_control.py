@@ -42,7 +42,7 @@ from tests.salo_tui.fake_data import FakeData, fake_data, history
 
 HISTORY_MAX, HISTORY_BYTES = 1000, 900_000
 EVENT_STEP_MS = 37  # the clock goes on by this with each event, and in no other way
-EVENTS_MAX = 1000  # not yet taken by a subscriber
+EVENTS_MAX = 20_000  # not yet taken by a subscriber; as many as the platform keeps
 BATCHES_PER_S = 50  # in which a flood comes
 ORDERS = ("change", "tick", "flood", "publish", "hang_up", "asked")
 
