@@ -326,7 +326,7 @@ def test_a_message_that_vk_refuses_the_token_for_hurries_the_look(settings: Sett
         desk.advance(20)
         for _ in range(100):
             desk.scheduler.heard("event", {"bot": name, "step": "buried", "reason": "VK error 5: no"})
-        await until(lambda: len(desk.ticks()) == 2, timeout_s=15)
+        await until(lambda: len(desk.ticks()) == 2 and desk.info("bot_health", name).state == "waiting", timeout_s=15)
         for _ in range(100):
             desk.scheduler.heard("event", {"bot": name, "step": "buried", "reason": "VK error 5: no"})
         await asyncio.sleep(0.2)

@@ -93,7 +93,7 @@ def test_demo_whose_terminal_is_gone_leaves_nothing(is_soon: bool, stages: Path)
 
 def test_picture_of_the_demo_shows_its_bots_and_asks_nothing_of_the_net(tmp_path: Path) -> None:
     file = tmp_path / "terminal.svg"
-    command = [sys.executable, "-I", "-m", "server.cli", "demo", "--picture", str(file), "--seconds", "3"]
+    command = [sys.executable, "-I", "-m", "server.cli", "demo", "--picture", str(file), "--seconds", "1"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
     told = subprocess.run(command, capture_output=True, text=True, timeout=110, env=environment)
     assert told.returncode == 0, told.stdout + told.stderr

@@ -16,7 +16,7 @@ from tests.services import wait_until
 from tests.system.processes import kill, of_home, pid_of
 
 RATE = 25.0  # messages a second
-TALK_S = 6.0
+TALK_S = 3.5
 KILLS = 2
 TABLES = {"engine": {"workers": 3, "deadline_s": 10.0}}
 
