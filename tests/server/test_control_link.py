@@ -125,6 +125,7 @@ def test_client_with_too_many_commands_is_read_later(desk: Desk, wire: Wire, slo
 
 
 def test_commands_of_a_client_that_goes_end_and_leave_nothing(desk: Desk, wire: Wire, slow: Slow) -> None:
+    assert "result" in wire.call("snapshot"), "the client that stays is served, so its task is counted"
     before = desk.in_loop(lambda: len(asyncio.all_tasks()))
     gone = desk.connect()
     assert "result" in gone.call("subscribe")
