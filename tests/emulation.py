@@ -43,6 +43,12 @@ class EmulatorClient:
         values = {"access_token": token, "v": "5.199", **params}
         return self._session.post(f"{self.url}/method/{method}", data=values, timeout=30).json()
 
+    def poll(self, wait: int = 0, **params: object) -> Any:
+        """Ask the long poll at ``server`` with ``key`` and ``ts`` once; return the whole answer."""
+        values = {"act": "a_check", "wait": wait, **params}
+        server = values.pop("server")
+        return self._session.get(str(server), params={k: str(v) for k, v in values.items()}, timeout=wait + 10).json()
+
     def community(self, group_id: int, token: str, **more: object) -> Any:
         return self.order("communities", {"group_id": group_id, "token": token, **more})
 

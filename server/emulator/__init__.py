@@ -1,7 +1,7 @@
-"""A VK on the desk for the demo and the tests: its API, its Callback sender, and an interface to make people write.
+"""A VK on the desk for the demo and the tests: API, Callback, Bots Long Poll, and an interface to make people act.
 
 Built from what VK documents and what libraries found out; checked against VK's own schema and by two clients that
-we did not write. It leaves out Bots Long Poll, visibility modes and the suspension of failing servers.
+we did not write. What nobody documents can be ordered either way: see ``tuning``.
 """
 
 from __future__ import annotations

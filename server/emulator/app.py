@@ -10,10 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
+from server.emulator.acting import Acting
 from server.emulator.api import Api
 from server.emulator.control import BODY_MAX, Control
 from server.emulator.core import Core
 from server.emulator.deliveries import Deliveries
+from server.emulator.longpoll import PATH, LongPolls
+from server.emulator.transports import Transports
 from server.emulator.tuning import Tuning
 
 BACKLOG = 1024
@@ -29,8 +32,11 @@ class Emulator:
         self.core = Core(tuning=tuning or Tuning(), dice=random.Random(seed))
         self.deliveries = Deliveries(self.core)
         self._host, self._port = host, port
-        self._api = Api(self.core, self.deliveries)
-        self._control = Control(self.core, self.deliveries)
+        self._acting = Acting()
+        self._polls = LongPolls(self.core, self._acting)
+        transports = Transports(self.core, self.deliveries, self._polls)
+        self._api = Api(self.core, transports, self._acting)
+        self._control = Control(self.core, self.deliveries, self._polls, transports)
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -41,6 +47,7 @@ class Emulator:
         """Listen; a port of 0 becomes a free one. ``OSError`` when the port is taken."""
         sock = socket.create_server((self._host, self._port), backlog=BACKLOG)
         self._port = sock.getsockname()[1]
+        self.core.url = self.url
         await self.deliveries.start()
         server = web.Server(self._handle, request_factory=_large_request, access_log=None, keepalive_timeout=600)
         self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
@@ -48,8 +55,9 @@ class Emulator:
         await web.SockSite(self._runner, sock, backlog=BACKLOG).start()
 
     async def stop(self) -> None:
-        """Stop listening, let go of hanging calls and drop what is still to be delivered."""
-        self._api.stop()
+        """Stop listening, let go of hanging calls and polls, and drop what is still to be delivered."""
+        self._acting.stop()
+        self._polls.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         await self.deliveries.stop()
@@ -66,6 +74,8 @@ class Emulator:
         path = request.path
         if path.startswith("/method/"):
             return await self._api.answer(request, path.removeprefix("/method/"))
+        if path.startswith(PATH):
+            return await self._polls.answer(request)
         if path == "/emulator" or path.startswith("/emulator/"):
             return await self._control.answer(request)
         return web.Response(status=404, text="no such page\n")

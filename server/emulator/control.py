@@ -15,12 +15,15 @@ from aiohttp import web
 from db.codec import dumps, loads
 from db.errors import BadJson
 from server.emulator import speech
-from server.emulator.core import Core
+from server.emulator.core import Core, Sender
 from server.emulator.deliveries import Deliveries
 from server.emulator.errors import BadOrder, VkError
 from server.emulator.events import EVENTS
 from server.emulator.log import ENTRIES_MAX
+from server.emulator.longpoll import LongPolls
 from server.emulator.methods.callbacks import create_server
+from server.emulator.orders import each, integers, mapping, positive, string
+from server.emulator.transports import Transports
 from server.emulator.world import User
 
 PAGE_MAX = 50_000
@@ -35,14 +38,17 @@ Handler = Callable[["Control", Any, Query], Awaitable[Any]]
 class Control:
     """The control interface of one emulated VK."""
 
-    def __init__(self, core: Core, deliveries: Deliveries) -> None:
+    def __init__(self, core: Core, deliveries: Deliveries, polls: LongPolls, transports: Transports) -> None:
         self._core = core
         self._deliveries = deliveries
+        self._polls = polls
+        self._transports = transports
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         handler = ROUTES.get((request.method, request.path.removeprefix("/emulator").rstrip("/")))
         if handler is None:
-            return _json({"error": "no such order", "known": [" ".join(route) for route in ROUTES]}, 404)
+            orders = {" ".join(route): _first_line(known) for route, known in ROUTES.items()}
+            return _json({"error": "no such order", "known": list(orders), "orders": orders}, 404)
         try:
             body = await request.read()
             return _json(await handler(self, loads(body) if body else {}, dict(request.query)))
@@ -71,19 +77,19 @@ class Control:
 
     async def settings(self, order: Any, _query: Query) -> Any:
         """Change any of the settings; answers all of them."""
-        self._core.tuning = self._core.tuning.changed(_object(order))
+        self._core.tuning = self._core.tuning.changed(mapping(order))
         return asdict(self._core.tuning)
 
     async def communities(self, order: Any, _query: Query) -> Any:
         """``{group_id, token, screen_name?, name?, confirmation?}``, or a list of them."""
-        return _each(order, self._community)
+        return each(order, self._community)
 
     def _community(self, order: dict[str, Any]) -> dict[str, Any]:
-        group_id, token = _positive(order, "group_id"), _string(order, "token")
+        group_id, token = positive(order, "group_id"), string(order, "token")
         community = self._core.world.add_community(
-            group_id, token, _string(order, "screen_name", ""), _string(order, "name", "")
+            group_id, token, string(order, "screen_name", ""), string(order, "name", "")
         )
-        community.confirmation = _string(order, "confirmation", community.confirmation)
+        community.confirmation = string(order, "confirmation", community.confirmation)
         return {
             "group_id": group_id,
             "screen_name": community.screen_name,
@@ -93,39 +99,39 @@ class Control:
 
     async def revoke(self, order: Any, _query: Query) -> Any:
         """``{group_id, token?}``: somebody revokes a community's token, or all of them."""
-        order = _object(order)
+        order = mapping(order)
         community = self._core.world.community(order.get("group_id"))
-        return {"revoked": self._core.world.revoke(community, _string(order, "token", ""))}
+        return {"revoked": self._core.world.revoke(community, string(order, "token", ""))}
 
     async def users(self, order: Any, _query: Query) -> Any:
         """``{id, first_name, last_name, screen_name?, deactivated?, …profile fields}``, or a list of them."""
-        return _each(order, self._user)
+        return each(order, self._user)
 
     def _user(self, order: dict[str, Any]) -> dict[str, Any]:
-        own = {name: _string(order, name, "") for name in ("first_name", "last_name", "screen_name", "deactivated")}
+        own = {name: string(order, name, "") for name in ("first_name", "last_name", "screen_name", "deactivated")}
         extra = {key: value for key, value in order.items() if key not in ("id", *own)}
-        user = User(_positive(order, "id"), **own, extra=extra)
+        user = User(positive(order, "id"), **own, extra=extra)
         self._core.world.add_user(user)
         return {"id": user.id, "first_name": user.first_name, "last_name": user.last_name}
 
     async def chats(self, order: Any, _query: Query) -> Any:
         """``{title?, communities: […], users?: […], admins?: […]}``, or ``{chat_id, add?, remove?, admins?}``."""
-        return _each(order, self._chat)
+        return each(order, self._chat)
 
     def _chat(self, order: dict[str, Any]) -> dict[str, Any]:
         """Create or change a chat; members are ids, a community's negative."""
-        world, admins = self._core.world, _integers(order, "admins")
+        world, admins = self._core.world, integers(order, "admins")
         if "chat_id" in order:
             chat = world.chat(order["chat_id"])
-            for member in _integers(order, "add"):
+            for member in integers(order, "add"):
                 world.join(chat, member)
-            for member in _integers(order, "remove"):
+            for member in integers(order, "remove"):
                 chat.members.pop(member, None)
             chat.admins |= set(admins)
         else:
-            communities = [world.community(number).group_id for number in _integers(order, "communities")]
-            members = [*_integers(order, "users"), *(-number for number in communities)]
-            chat = world.add_chat(_string(order, "title", "Беседа"), members, admins)
+            communities = [world.community(number).group_id for number in integers(order, "communities")]
+            members = [*integers(order, "users"), *(-number for number in communities)]
+            chat = world.add_chat(string(order, "title", "Беседа"), members, admins)
         peers = {str(community.group_id): peer_id for community, peer_id in world.listeners(chat)}
         return {"chat_id": chat.chat_id, "members": list(chat.members), "peers": peers}
 
@@ -145,12 +151,12 @@ class Control:
         """``{group_id, type, object?}``: any event, as it stands."""
         return await self._act(order, speech.raw_event)
 
-    async def _act(self, order: Any, act: Callable[[Core, Deliveries, dict[str, Any]], Any]) -> Any:
+    async def _act(self, order: Any, act: Callable[[Core, Sender, dict[str, Any]], Any]) -> Any:
         if not isinstance(order, list):
-            return act(self._core, self._deliveries, _object(order))
+            return act(self._core, self._transports, mapping(order))
         made = []
         for number, item in enumerate(order, 1):
-            made.append(act(self._core, self._deliveries, _object(item)))
+            made.append(act(self._core, self._transports, mapping(item)))
             if number % SHARE == 0:
                 await asyncio.sleep(0)
         return made
@@ -177,28 +183,42 @@ class Control:
             found = [told for told in found if told["outcome"] == outcome][:limit]
         return {"deliveries": found, "last": log.last}
 
+    async def events(self, _order: Any, query: Query) -> Any:
+        """``?after=n&limit=m``: every event, how often it went out by callback and long poll, and where it was lost."""
+        log = self._transports.log
+        after, limit = _number(query, "after", 0), min(_number(query, "limit", 1000), PAGE_MAX)
+        return {"events": log.after(after, limit), "last": log.last}
+
+    async def transports(self, order: Any, _query: Query) -> Any:
+        """Let a community's transports differ, lose and repeat: one order or a list, see ``Transports.order``."""
+        return each(order, self._transports.order)
+
+    async def longpoll(self, order: Any, _query: Query) -> Any:
+        """Set up a community's long poll, or let it go wrong: one order or a list, see ``LongPolls.order``."""
+        return each(order, self._polls.order)
+
     async def callback(self, order: Any, _query: Query) -> Any:
         """``{group_id, url, secret?, events?, api_version?, confirm?, status?}``: set up a server without the API.
 
         ``confirm`` false takes it for confirmed, or as ``status`` says. An existing server with this URL is changed.
         """
-        order = _object(order)
+        order = mapping(order)
         community = self._core.world.community(order.get("group_id"))
-        url, secret = _string(order, "url"), _string(order, "secret", "")
+        url, secret = string(order, "url"), string(order, "secret", "")
         server = next((item for item in community.servers.values() if item.url == url), None)
         server = server or create_server(community, url, "emulator", secret)
         server.secret_key = secret
         server.events = set(order.get("events", EVENTS))
-        server.api_version = _string(order, "api_version", server.api_version)
+        server.api_version = string(order, "api_version", server.api_version)
         if order.get("confirm", True):
             await self._deliveries.confirm(community, server)
         else:
-            server.status = _string(order, "status", "ok")
+            server.status = string(order, "status", "ok")
         return {"server_id": server.server_id, "status": server.status, "confirmation": community.confirmation}
 
     async def add_faults(self, order: Any, _query: Query) -> Any:
         """Script faults: one or a list, see ``faults.Fault``."""
-        self._core.faults.add([_object(item) for item in (order if isinstance(order, list) else [order])])
+        self._core.faults.add([mapping(item) for item in (order if isinstance(order, list) else [order])])
         return {"faults": self._core.faults.listed()}
 
     async def faults(self, _order: Any, _query: Query) -> Any:
@@ -239,6 +259,9 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/sent"): Control.sent,
     ("GET", "/answers"): Control.answers,
     ("GET", "/deliveries"): Control.deliveries,
+    ("GET", "/events"): Control.events,
+    ("POST", "/transports"): Control.transports,
+    ("POST", "/longpoll"): Control.longpoll,
     ("POST", "/callback"): Control.callback,
     ("GET", "/faults"): Control.faults,
     ("POST", "/faults"): Control.add_faults,
@@ -247,39 +270,12 @@ ROUTES: dict[tuple[str, str], Handler] = {
 }
 
 
+def _first_line(handler: Handler) -> str:
+    return (handler.__doc__ or "").partition("\n")[0]
+
+
 def _json(value: Any, status: int = 200) -> web.Response:
     return web.Response(status=status, body=dumps(value), content_type="application/json")
-
-
-def _object(order: Any) -> dict[str, Any]:
-    if not isinstance(order, dict):
-        raise BadOrder(f"{str(order)[:40]!r}: must be a JSON object")
-    return order
-
-
-def _each(order: Any, act: Callable[[dict[str, Any]], Any]) -> Any:
-    return [act(_object(item)) for item in order] if isinstance(order, list) else act(_object(order))
-
-
-def _positive(order: dict[str, Any], name: str) -> int:
-    value = order.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise BadOrder(f"{name} = {value!r}, must be a whole number above 0")
-    return value
-
-
-def _string(order: dict[str, Any], name: str, default: str | None = None) -> str:
-    value = order.get(name, default)
-    if not isinstance(value, str):
-        raise BadOrder(f"{name} = {value!r}, must be a string")
-    return value
-
-
-def _integers(order: dict[str, Any], name: str) -> list[int]:
-    value = order.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(item, int) for item in value):
-        raise BadOrder(f"{name} = {value!r}, must be a list of ids")
-    return value
 
 
 def _number(query: Query, name: str, default: int) -> int:

@@ -18,7 +18,7 @@ from server.emulator.world import CallbackServer, Community, World
 
 
 class Sender(Protocol):
-    """Brings events to the communities' callback servers."""
+    """Brings events to the communities."""
 
     def emit(self, community: Community, kind: str, content: Any, copies: int = 1) -> str: ...
 
@@ -38,6 +38,7 @@ class Core:
     calls: Counter[str] = field(default_factory=Counter)  # "method" and "method:error code"
     suppressed: int = 0  # sends that a random_id swallowed
     faults: Faults = field(default_factory=Faults)
+    url: str = ""  # the emulator's own, once it listens
     clock: Callable[[], float] = time.time
 
 

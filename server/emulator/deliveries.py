@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from db.codec import dumps
 from server.emulator.core import Core
+from server.emulator.envelope import envelope, peer_of
 from server.emulator.events import EVENTS
 from server.emulator.log import Log
 from server.emulator.schedule import Accepted, Again, Answer, GivenUp, Removed, judge
@@ -65,17 +65,13 @@ class Deliveries:
         if self._session is not None:
             await self._session.close()
 
-    def emit(self, community: Community, kind: str, content: Any, copies: int = 1) -> str:
-        """Post an event to every server of ``community`` that wants its kind; return its ``event_id`` at once.
-
-        ``copies`` above 1 are deliberate duplicates, which VK warns of.
-        """
-        event_id = secrets.token_hex(20)
-        for server in community.servers.values():
-            if kind in server.events or kind not in EVENTS:
-                for _ in range(copies):
-                    self._enter(community, server, event_id, kind, content)
-        return event_id
+    def post(self, community: Community, event_id: str, kind: str, content: Any, copies: int) -> int:
+        """Take in an event for every server of ``community`` that wants its kind; return how many copies there are."""
+        servers = [server for server in community.servers.values() if kind in server.events or kind not in EVENTS]
+        for server in servers:
+            for _ in range(copies):
+                self._enter(community, server, event_id, kind, content)
+        return len(servers) * copies
 
     def _enter(self, community: Community, server: CallbackServer, event_id: str, kind: str, content: Any) -> None:
         told = {
@@ -83,7 +79,7 @@ class Deliveries:
             "group_id": community.group_id,
             "server_id": server.server_id,
             "type": kind,
-            "peer_id": _peer_of(content),
+            "peer_id": peer_of(content),
             "made_ms": self._now_ms(),
             "attempts": 0,
             "statuses": [],
@@ -91,7 +87,8 @@ class Deliveries:
             "outcome": "pending",
         }
         self.log.add(told)
-        delivery = Delivery(community, server, envelope(community, server, event_id, kind, content), told)
+        body = envelope(community.group_id, server.api_version, event_id, kind, content, server.secret_key)
+        delivery = Delivery(community, server, body, told)
         if server.status in ("ok", "wait"):
             self._put(delivery)
         else:
@@ -180,7 +177,8 @@ class Deliveries:
         return server.status
 
     async def _confirm(self, community: Community, server: CallbackServer) -> None:
-        body = envelope(community, server, secrets.token_hex(20), "confirmation", None)
+        event_id = secrets.token_hex(20)
+        body = envelope(community.group_id, server.api_version, event_id, "confirmation", None, server.secret_key)
         answer = await self._post(server.url, body, 0)
         right = answer.status == 200 and answer.body.decode(errors="replace") == community.confirmation
         server.status = "ok" if right else "failed"
@@ -188,22 +186,3 @@ class Deliveries:
 
     def _now_ms(self) -> int:
         return int(self._core.clock() * 1000)
-
-
-def envelope(community: Community, server: CallbackServer, event_id: str, kind: str, content: Any) -> bytes:
-    """Return the JSON of one event as ``server`` gets it."""
-    event: dict[str, Any] = {"type": kind, "group_id": community.group_id, "event_id": event_id}
-    event["v"] = server.api_version
-    if content is not None:
-        event["object"] = content
-    if server.secret_key:
-        event["secret"] = server.secret_key
-    return dumps(event)
-
-
-def _peer_of(content: Any) -> int | None:
-    if not isinstance(content, dict):
-        return None
-    message = content.get("message", content)
-    peer_id = message.get("peer_id", message.get("user_id")) if isinstance(message, dict) else None
-    return peer_id if isinstance(peer_id, int) else None

@@ -1,4 +1,4 @@
-"""The names of the community events that a callback server may ask for, as `groups.setCallbackSettings` has them."""
+"""The names of the community events that callback servers and long polls may ask for, as VK's settings have them."""
 
 EVENTS = [
     "message_new",
@@ -57,4 +57,18 @@ EVENTS = [
     "donut_subscription_expired",
     "donut_money_withdraw",
     "donut_money_withdraw_error",
+]
+
+# `groups.setLongPollSettings` lacks five of them.
+LONG_POLL_EVENTS = [
+    name
+    for name in EVENTS
+    if name
+    not in {
+        "wall_schedule_post_new",
+        "wall_schedule_post_delete",
+        "market_order_new",
+        "market_order_edit",
+        "lead_forms_new",
+    }
 ]

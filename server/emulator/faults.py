@@ -20,7 +20,8 @@ class Fault:
 
     ``kind``: ``error`` (with ``code``), ``captcha`` (``shape`` new, old or both), ``http`` (a ``status`` with an HTML
     page), ``hang`` (never answers), ``reset_before`` and ``reset_after`` (cuts the connection before or after the
-    method took effect), ``slow`` (acts after ``ms``).
+    method took effect), ``slow`` (acts after ``ms``). The ``method`` ``a_check`` is a poll of long poll; there an
+    ``error`` of ``code`` 1 to 4 is ``failed``.
     """
 
     kind: str
@@ -79,15 +80,17 @@ class Faults:
     def listed(self) -> list[dict[str, Any]]:
         return [asdict(fault) for fault in self._faults]
 
-    def pick(self, method: str, params: dict[str, str], group_id: int, dice: random.Random) -> Fault | None:
-        """Return the fault that this call meets, if any."""
+    def pick(
+        self, method: str, params: dict[str, str], group_id: int, dice: random.Random, *, named: bool = False
+    ) -> Fault | None:
+        """Return the fault that this call meets, if any; ``named`` passes over faults of every method."""
         if not self._faults:
             return None
         peers = {params.get("peer_id", ""), params.get("user_id", ""), *params.get("peer_ids", "").split(",")}
         if params.get("chat_id", "").isdecimal():
             peers.add(str(CHAT_PEER_BASE + int(params["chat_id"])))
         for fault in self._faults:
-            if fault.matches(method, peers, group_id) and fault.fires(dice):
+            if (fault.method or not named) and fault.matches(method, peers, group_id) and fault.fires(dice):
                 return fault
         return None
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
 
 from db.codec import loads
 from db.errors import BadJson
@@ -10,6 +13,21 @@ from server.emulator.errors import VkError
 
 Params = dict[str, str]
 INT64 = range(-(1 << 63), 1 << 63)
+
+
+async def read_params(request: web.BaseRequest) -> Params:
+    """Return query and form together; the form wins. A JSON body is not read, as VK does not."""
+    params: Params = dict(request.query)
+    if request.method != "POST" or not request.body_exists:
+        return params
+    if request.content_type == "multipart/form-data":
+        form = await request.post()
+        return params | {key: value for key, value in form.items() if isinstance(value, str)}
+    if request.content_type == "application/json":
+        return params
+    body = (await request.read()).decode(errors="replace")
+    params.update(parse_qsl(body, keep_blank_values=True))
+    return params
 
 
 def text(params: Params, name: str, most: int | None = None) -> str:

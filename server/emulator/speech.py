@@ -9,6 +9,7 @@ from server.emulator import messages as shapes
 from server.emulator.core import Core, Sender
 from server.emulator.errors import BadOrder
 from server.emulator.mentions import resolve_mentions
+from server.emulator.orders import known
 from server.emulator.world import PRESSES_KEPT, Community, Thread
 
 COPIES_MAX = 100
@@ -34,9 +35,7 @@ def say(core: Core, sender: Sender, order: dict[str, Any]) -> dict[str, Any]:
 
     ``peer`` is ``private`` (the default) or a chat's id. A message in a chat reaches every community in it.
     """
-    unknown = order.keys() - _SAY_KEYS
-    if unknown:
-        raise BadOrder(f"say: {sorted(unknown)[0]} is not known; known: {', '.join(sorted(_SAY_KEYS))}")
+    known(order, "say", _SAY_KEYS)
     from_id = _integer(order, "from_id")
     if order.get("peer", "private") == "private":
         community = core.world.community(order.get("group_id"))

@@ -21,6 +21,12 @@ class Tuning:
     retry_after_counts: bool = False  # whether a postponed attempt uses up one of the schedule's steps
     echo_token: bool = False  # whether errors echo the token, as VK's old ones did
     execute_sums_up: bool = False  # whether execute_errors ends with an entry of ``execute`` itself, as seen at times
+    longpoll_kept: int = 1000  # events that a community's long poll keeps
+    longpoll_batch: int = 100  # events of one answer
+    longpoll_key_s: float = 3600.0  # how long a key is good, not scaled; 0 = for ever
+    longpoll_servers: int = 20  # getLongPollServer calls of one community in longpoll_servers_s; more are error 29
+    longpoll_servers_s: float = 60.0
+    longpoll_skips_lost: bool = False  # whether failed 1 names the newest event, or the oldest that is kept
     members_need_admin: bool = True  # getConversationMembers answers 917 to a bot that is not admin
 
     def changed(self, changes: dict[str, Any]) -> Tuning:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.emulator.errors import BadOrder
+from server.emulator.history import LongPoll
 
 CHAT_PEER_BASE = 2_000_000_000
 CHAT_ID_MAX = 100_000_000
@@ -109,6 +110,7 @@ class Community:
     confirmation: str = field(default_factory=lambda: secrets.token_hex(4))
     servers: dict[int, CallbackServer] = field(default_factory=dict)
     next_server_id: int = 1
+    long_poll: LongPoll = field(default_factory=LongPoll)
     dialogs: dict[int, Dialog] = field(default_factory=dict)
     chat_of_peer: dict[int, Chat] = field(default_factory=dict)
     peer_of_chat: dict[int, int] = field(default_factory=dict)

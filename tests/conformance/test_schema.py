@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from server.emulator.errors import TEXTS
-from server.emulator.events import EVENTS
+from server.emulator.events import EVENTS, LONG_POLL_EVENTS
 from server.emulator.methods import METHODS, USER_ONLY
 from tests.conformance.schema import check, check_answer, needs_schema, properties, schema
 from tests.emulation import CallbackReceiver, EmulatorClient, running_emulator, running_receiver
@@ -40,6 +40,7 @@ def emulator(receiver: CallbackReceiver) -> Iterator[EmulatorClient]:
         running.community(7, TOKEN, confirmation="c0de", screen_name="seven_bot")
         running.order("users", {"id": 3, "first_name": "А", "last_name": "Б", "deactivated": "deleted"})
         running.order("callback", {"group_id": 7, "url": receiver.url, "secret": "s3cret"})
+        running.order("longpoll", {"group_id": 7, "enabled": True, "events": None})
         chat = running.order("chats", {"communities": [7], "users": [1, 2, 3], "admins": [-7]})["chat_id"]
         running.say(1, 7, "@seven_bot привет", peer=chat)
         running.say(2, 7, "", peer=chat, action={"type": "chat_invite_user", "member_id": -7})
@@ -82,6 +83,15 @@ def test_every_event_fits_the_schema(emulator: EmulatorClient, receiver: Callbac
             check(event["object"], OBJECTS[event["type"]])
 
 
+def test_long_poll_brings_what_callback_does_less_the_secret(
+    emulator: EmulatorClient, receiver: CallbackReceiver
+) -> None:
+    posted = {event["event_id"]: event for event in events(emulator, receiver) if event["type"] != "confirmation"}
+    place = emulator.call("groups.getLongPollServer", TOKEN, group_id=7)["response"]
+    updates = emulator.poll(**place | {"ts": 0})["updates"]
+    assert {update["event_id"]: update | {"secret": "s3cret"} for update in updates} == posted
+
+
 def test_a_message_has_what_the_schema_requires_and_nothing_unknown(
     emulator: EmulatorClient, receiver: CallbackReceiver
 ) -> None:
@@ -105,6 +115,8 @@ CALLS: list[tuple[str, dict[str, object]]] = [
     ("groups.isMember", {"user_ids": "1,2"}),
     ("groups.getTokenPermissions", {}),
     ("groups.getLongPollServer", {"group_id": 7}),
+    ("groups.getLongPollSettings", {"group_id": 7}),
+    ("groups.setLongPollSettings", {"group_id": 7, "enabled": 1, "api_version": "5.199", "message_new": 1}),
     ("groups.getCallbackConfirmationCode", {"group_id": 7}),
     ("groups.getCallbackServers", {"group_id": 7}),
     ("groups.getCallbackSettings", {"group_id": 7, "server_id": 1}),
@@ -151,10 +163,11 @@ def test_user_only_methods_are_those_of_the_schema() -> None:
     assert closed == USER_ONLY
 
 
-def test_the_events_of_a_callback_server_are_the_schemas() -> None:
-    parameters = schema()["methods"]["groups.setCallbackSettings"]["parameters"]
-    names = {item["name"] for item in parameters} - {"group_id", "server_id", "api_version"}
-    assert set(EVENTS) == names
+@pytest.mark.parametrize(("method", "known"), [("Callback", EVENTS), ("LongPoll", LONG_POLL_EVENTS)])
+def test_the_events_that_can_be_chosen_are_the_schemas(method: str, known: list[str]) -> None:
+    parameters = schema()["methods"][f"groups.set{method}Settings"]["parameters"]
+    names = {item["name"] for item in parameters} - {"group_id", "server_id", "api_version", "enabled"}
+    assert set(known) == names
 
 
 def test_error_texts_are_vks() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from server.emulator.core import Call
 from server.emulator.errors import VkError
-from server.emulator.methods import callbacks, chats, groups, messages, scripts, sending, users
+from server.emulator.methods import callbacks, chats, groups, longpolls, messages, scripts, sending, users
 
 
 def perform(method: str, call: Call) -> Any:
@@ -25,6 +25,7 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     **users.METHODS,
     **groups.METHODS,
     **callbacks.METHODS,
+    **longpolls.METHODS,
     **sending.METHODS,
     **messages.METHODS,
     **chats.METHODS,

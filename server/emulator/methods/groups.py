@@ -74,15 +74,9 @@ def token_permissions(call: Call) -> dict[str, Any]:
     return {"mask": sum(PERMISSIONS.values()), "permissions": named}
 
 
-def long_poll_off(call: Call) -> Any:
-    own(call)
-    raise VkError(100, "longpoll for this group is not enabled.")
-
-
 METHODS = {
     "groups.getById": get_by_id,
     "groups.getMembers": get_members,
     "groups.isMember": is_member,
     "groups.getTokenPermissions": token_permissions,
-    "groups.getLongPollServer": long_poll_off,
 }
