@@ -24,7 +24,7 @@ from server.emulator.longpoll import LongPolls
 from server.emulator.methods.callbacks import create_server
 from server.emulator.orders import each, integers, mapping, positive, string
 from server.emulator.transports import Transports
-from server.emulator.world import User
+from server.emulator.world import Chat, User
 
 PAGE_MAX = 50_000
 BODY_MAX = 16 << 20
@@ -115,7 +115,10 @@ class Control:
         return {"id": user.id, "first_name": user.first_name, "last_name": user.last_name}
 
     async def chats(self, order: Any, _query: Query) -> Any:
-        """``{title?, communities: […], users?: […], admins?: […]}``, or ``{chat_id, add?, remove?, admins?}``."""
+        """``{title?, communities: […], users?: […], admins?: […]}``, or ``{chat_id, add?, remove?, admins?}``.
+
+        With both, ``visibility`` is ``mentions`` or ``full`` (the default), for all communities or by group id.
+        """
         return each(order, self._chat)
 
     def _chat(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +135,8 @@ class Control:
             communities = [world.community(number).group_id for number in integers(order, "communities")]
             members = [*integers(order, "users"), *(-number for number in communities)]
             chat = world.add_chat(string(order, "title", "Беседа"), members, admins)
+        if "visibility" in order:
+            _make_visible(chat, order["visibility"])
         peers = {str(community.group_id): peer_id for community, peer_id in world.listeners(chat)}
         return {"chat_id": chat.chat_id, "members": list(chat.members), "peers": peers}
 
@@ -146,6 +151,10 @@ class Control:
     async def allow(self, order: Any, _query: Query) -> Any:
         """``{from_id, group_id, allowed, refusal?}``: somebody forbids or allows messages."""
         return await self._act(order, speech.deny)
+
+    async def join(self, order: Any, _query: Query) -> Any:
+        """``{from_id, group_id, joined?, join_type?, self?}``: somebody joins a community, or leaves it."""
+        return await self._act(order, speech.join)
 
     async def event(self, order: Any, _query: Query) -> Any:
         """``{group_id, type, object?}``: any event, as it stands."""
@@ -255,6 +264,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/say"): Control.say,
     ("POST", "/press"): Control.press,
     ("POST", "/allow"): Control.allow,
+    ("POST", "/join"): Control.join,
     ("POST", "/event"): Control.event,
     ("GET", "/sent"): Control.sent,
     ("GET", "/answers"): Control.answers,
@@ -276,6 +286,15 @@ def _first_line(handler: Handler) -> str:
 
 def _json(value: Any, status: int = 200) -> web.Response:
     return web.Response(status=status, body=dumps(value), content_type="application/json")
+
+
+def _make_visible(chat: Chat, wanted: Any) -> None:
+    """Set what communities see of ``chat``: one word for all of them, or one for each."""
+    by_group = wanted if isinstance(wanted, dict) else {str(-item): wanted for item in chat.members if item < 0}
+    for name, mode in by_group.items():
+        if mode not in ("mentions", "full") or not name.isdecimal():
+            raise BadOrder(f"visibility: {name} = {mode!r}, must be mentions or full, by group id or for all")
+        (chat.mentions_only.add if mode == "mentions" else chat.mentions_only.discard)(int(name))
 
 
 def _number(query: Query, name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""People act: they write, press buttons, allow and leave. Each act becomes events of the communities that see it."""
+"""People act: they write, press buttons, allow, join and leave. Each act becomes events of all who see it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from server.emulator import messages as shapes
 from server.emulator.core import Core, Sender
 from server.emulator.errors import BadOrder
 from server.emulator.mentions import resolve_mentions
-from server.emulator.orders import known
+from server.emulator.orders import boolean, known
+from server.emulator.visibility import sees
 from server.emulator.world import PRESSES_KEPT, Community, Thread
 
 COPIES_MAX = 100
+JOIN_TYPES = ("join", "unsure", "accepted", "approved", "request")
 _SAY_KEYS = {
     "from_id",
     "group_id",
@@ -70,7 +72,11 @@ def _say_in_chat(core: Core, sender: Sender, from_id: int, order: dict[str, Any]
     message = _message(core, chat.thread, from_id, order, 0, listeners[0][1])
     chat.thread.add(message)
     copies = _copies(order)
-    return [_hear(sender, community, peer_id, message, copies) for community, peer_id in listeners]
+    heard = []
+    for community, peer_id in listeners:
+        seen = sees(chat, community.group_id, message, replies=core.tuning.replies_seen)
+        heard.append(_hear(sender, community, peer_id, message, copies if seen else 0))
+    return heard
 
 
 def _message(
@@ -107,8 +113,11 @@ def _copies(order: dict[str, Any]) -> int:
 
 
 def _hear(sender: Sender, community: Community, peer_id: int, message: dict[str, Any], copies: int) -> dict[str, Any]:
-    view = shapes.shown(community, peer_id, message)
-    event_id = sender.emit(community, "message_new", {"message": view, "client_info": shapes.CLIENT_INFO}, copies)
+    """Bring a message to one community, ``copies`` times; with 0 it does not get to see it."""
+    event_id = None
+    if copies:
+        content = {"message": shapes.shown(community, peer_id, message), "client_info": shapes.CLIENT_INFO}
+        event_id = sender.emit(community, "message_new", content, copies)
     return {
         "group_id": community.group_id,
         "event_id": event_id,
@@ -153,6 +162,24 @@ def deny(core: Core, sender: Sender, order: dict[str, Any]) -> dict[str, Any]:
     if allowed:
         return {"event_id": sender.emit(community, "message_allow", {"user_id": user_id, "key": ""})}
     return {"event_id": sender.emit(community, "message_deny", {"user_id": user_id})}
+
+
+def join(core: Core, sender: Sender, order: dict[str, Any]) -> dict[str, Any]:
+    """Let somebody join a community, or leave it (or be put out, with ``self`` false)."""
+    known(order, "join", {"from_id", "group_id", "joined", "join_type", "self"})
+    community = core.world.community(order.get("group_id"))
+    user_id, joined = _integer(order, "from_id"), boolean(order, "joined", True)
+    join_type = order.get("join_type", "join")
+    if join_type not in JOIN_TYPES:
+        raise BadOrder(f"join_type = {join_type!r}, must be one of {', '.join(JOIN_TYPES)}")
+    core.world.user(user_id)
+    if not joined:
+        community.joined[user_id] = False
+        content = {"user_id": user_id, "self": int(boolean(order, "self", True))}
+        return {"event_id": sender.emit(community, "group_leave", content)}
+    if join_type != "request":  # a request has still to be approved
+        community.joined[user_id] = True
+    return {"event_id": sender.emit(community, "group_join", {"user_id": user_id, "join_type": join_type})}
 
 
 def raw_event(core: Core, sender: Sender, order: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Tuning:
     longpoll_servers: int = 20  # getLongPollServer calls of one community in longpoll_servers_s; more are error 29
     longpoll_servers_s: float = 60.0
     longpoll_skips_lost: bool = False  # whether failed 1 names the newest event, or the oldest that is kept
+    replies_seen: bool = False  # whether a reply to a community's message is shown to it where only mentions are
     members_need_admin: bool = True  # getConversationMembers answers 917 to a bot that is not admin
 
     def changed(self, changes: dict[str, Any]) -> Tuning:

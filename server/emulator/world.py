@@ -76,13 +76,17 @@ class Dialog:
 
 @dataclass(slots=True)
 class Chat:
-    """A group chat. Its own id is the emulator's; each community knows it by another number."""
+    """A group chat. Its own id is the emulator's; each community knows it by another number.
+
+    Communities in ``mentions_only`` get only messages that mention them or begin with ``/``.
+    """
 
     chat_id: int
     title: str
     members: dict[int, float] = field(default_factory=dict)  # member id -> joined at; communities are negative
     admins: set[int] = field(default_factory=set)
     owner: int = 0
+    mentions_only: set[int] = field(default_factory=set)  # group ids
     thread: Thread = field(default_factory=Thread)
 
 
@@ -111,6 +115,7 @@ class Community:
     servers: dict[int, CallbackServer] = field(default_factory=dict)
     next_server_id: int = 1
     long_poll: LongPoll = field(default_factory=LongPoll)
+    joined: dict[int, bool] = field(default_factory=dict)  # user id -> is a member, for those who joined or left
     dialogs: dict[int, Dialog] = field(default_factory=dict)
     chat_of_peer: dict[int, Chat] = field(default_factory=dict)
     peer_of_chat: dict[int, int] = field(default_factory=dict)

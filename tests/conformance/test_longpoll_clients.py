@@ -131,6 +131,8 @@ def test_a_bot_lives_through_every_failure_of_long_poll(
         order(emulator, lose=True)
         wait_until(lambda: emulator.read("")["calls"]["groups.getLongPollServer"] == asked + 2)
         say_and_hear("после потери")
+        emulator.order("join", {"from_id": 5, "group_id": 7})
+        say_and_hear("после вступления")
     assert [entry["peer_id"] for entry in emulator.sent()][:3] == [1, PEER, NEW_ID]
 
 

@@ -55,6 +55,7 @@ def emulator(receiver: CallbackReceiver) -> Iterator[EmulatorClient]:
         running.call("messages.edit", TOKEN, peer_id=1, cmid=3, message="иначе")
         running.order("press", {"from_id": 1, "group_id": 7, "payload": {"a": 1}})
         running.order("allow", {"from_id": 2, "group_id": 7, "allowed": False})
+        running.order("join", [{"from_id": 1, "group_id": 7}, {"from_id": 1, "group_id": 7, "joined": False}])
         yield running
 
 
@@ -71,6 +72,8 @@ OBJECTS = {
     "message_allow": "callback_message_allow",
     "message_deny": "callback_message_deny",
     "message_event": "callback_message_event",
+    "group_join": "callback_group_join",
+    "group_leave": "callback_group_leave",
 }
 
 

@@ -51,22 +51,28 @@ def get_by_id(call: Call) -> Any:
 
 
 def get_members(call: Call) -> dict[str, Any]:
-    """Return those who wrote to the community; with ``filter=managers`` nobody, since the emulator has none."""
+    """Return those who joined or wrote; with ``filter=managers`` nobody, since the emulator has none."""
     community = own(call)
     offset, count = read.integer(call.params, "offset", 0), min(read.integer(call.params, "count", 1000), 1000)
-    ids = [] if call.params.get("filter") == "managers" else sorted(community.dialogs)
+    ids = [] if call.params.get("filter") == "managers" else sorted(_members(community))
     page = ids[offset : offset + count]
     fields = set(read.words(call.params, "fields", 100))
     users = [shown_user(call.core.world.user(user_id), fields) for user_id in page] if fields else page
     return {"count": len(ids), "items": users}
 
 
+def _members(community: Community) -> set[int]:
+    """Return those who joined, and those who wrote and never left."""
+    joined = {user_id for user_id, member in community.joined.items() if member}
+    return joined | (set(community.dialogs) - set(community.joined))
+
+
 def is_member(call: Call) -> Any:
-    community = own(call)
+    members = _members(own(call))
     if call.params.get("user_ids"):
         ids = read.integers(call.params, "user_ids", 500)
-        return [{"user_id": user_id, "member": int(user_id in community.dialogs)} for user_id in ids]
-    return int(read.integer(call.params, "user_id") in community.dialogs)
+        return [{"user_id": user_id, "member": int(user_id in members)} for user_id in ids]
+    return int(read.integer(call.params, "user_id") in members)
 
 
 def token_permissions(call: Call) -> dict[str, Any]:
