@@ -222,7 +222,7 @@ class Control:
         if order.get("confirm", True):
             await self._deliveries.confirm(community, server)
         else:
-            server.status = string(order, "status", "ok")
+            self._deliveries.settle(community, server, string(order, "status", "ok"))
         return {"server_id": server.server_id, "status": server.status, "confirmation": community.confirmation}
 
     async def add_faults(self, order: Any, _query: Query) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +90,7 @@ class Deliveries:
         self.log.add(told)
         body = envelope(community.group_id, server.api_version, event_id, kind, content, server.secret_key)
         delivery = Delivery(community, server, body, told)
-        if server.status in ("ok", "wait"):
+        if server.status == "ok" or self._waits(server):
             self._put(delivery)
         else:
             told["outcome"] = f"dropped: server is {server.status}"
@@ -100,9 +101,14 @@ class Deliveries:
             delivery.told["outcome"] = f"dropped: {WAITING_MAX} wait"
             return
         line.waiting.append(delivery)
-        if line.active < self._core.tuning.parallel and delivery.server.status != "wait":
+        if line.active < self._core.tuning.parallel and not self._waits(delivery.server):
             line.active += 1
             self._spawn(self._drain(line))
+
+    def _waits(self, server: CallbackServer) -> bool:
+        """Tell whether deliveries wait for ``server``: it is being confirmed, or stopped and to get them later."""
+        held = server.suspended and self._core.tuning.suspend_holds
+        return server.status == "wait" or (server.status == "failed" and held)
 
     def _line(self, community: Community, server: CallbackServer) -> Line:
         return self._lines.setdefault((community.group_id, server.server_id), Line())
@@ -120,7 +126,7 @@ class Deliveries:
 
     async def _drain(self, line: Line) -> None:
         try:
-            while line.waiting and line.waiting[0].server.status != "wait":
+            while line.waiting and not self._waits(line.waiting[0].server):
                 await self._attempt(line.waiting.popleft())
         finally:
             line.active -= 1
@@ -137,6 +143,7 @@ class Deliveries:
         counts = self._core.tuning.retry_after_counts
         match judge(answer, failed, delivery.postponed, self._core.clock(), postponed_counts=counts):
             case Accepted(version):
+                server.errors = 0
                 server.api_version = version or server.api_version
                 told |= {"outcome": "accepted", "accepted_ms": self._now_ms()}
             case Removed():
@@ -144,10 +151,35 @@ class Deliveries:
                 told["outcome"] = "removed the server"
             case Again(delay_s, postponed):
                 delivery.postponed += postponed
-                scaled = delay_s * self._core.tuning.time_scale
-                asyncio.get_running_loop().call_later(scaled, self._put, delivery)
+                self._later(delay_s, self._put, delivery)
+                if not postponed or self._core.tuning.suspend_counts_postponed:
+                    self._count_error(delivery.community, server)
             case GivenUp():
                 told["outcome"] = "given up"
+                self._count_error(delivery.community, server)
+
+    def _later(self, delay_s: float, act: Callable[..., None], *values: Any) -> None:
+        asyncio.get_running_loop().call_later(delay_s * self._core.tuning.time_scale, act, *values)
+
+    def _count_error(self, community: Community, server: CallbackServer) -> None:
+        """Stop a server that failed too often in a row, for a while or until somebody sets it up again."""
+        server.errors += 1
+        tuning = self._core.tuning
+        if server.status == "ok" and tuning.suspend_after and server.errors >= tuning.suspend_after:
+            server.status, server.suspended = "failed", True
+            server.suspensions += 1
+            if tuning.suspend_s:
+                self._later(tuning.suspend_s, self._lift, community, server, server.suspensions)
+
+    def _lift(self, community: Community, server: CallbackServer, suspension: int) -> None:
+        """End one suspension, unless it ended before."""
+        if server.suspended and server.suspensions == suspension:
+            self.settle(community, server, "ok")
+
+    def settle(self, community: Community, server: CallbackServer, status: str) -> None:
+        """Give a server its status and a clean slate, and send what waited for it."""
+        server.status, server.errors, server.suspended = status, 0, False
+        self._pump(self._line(community, server))
 
     async def _post(self, url: str, body: bytes, failed: int) -> Answer:
         """POST once; whatever goes wrong is an answer too."""
@@ -181,8 +213,7 @@ class Deliveries:
         body = envelope(community.group_id, server.api_version, event_id, "confirmation", None, server.secret_key)
         answer = await self._post(server.url, body, 0)
         right = answer.status == 200 and answer.body.decode(errors="replace") == community.confirmation
-        server.status = "ok" if right else "failed"
-        self._pump(self._line(community, server))
+        self.settle(community, server, "ok" if right else "failed")
 
     def _now_ms(self) -> int:
         return int(self._core.clock() * 1000)

@@ -21,6 +21,10 @@ class Tuning:
     retry_after_counts: bool = False  # whether a postponed attempt uses up one of the schedule's steps
     echo_token: bool = False  # whether errors echo the token, as VK's old ones did
     execute_sums_up: bool = False  # whether execute_errors ends with an entry of ``execute`` itself, as seen at times
+    suspend_after: int = 0  # errors in a row that stop a callback server; VK names no number; 0 = never
+    suspend_s: float = 0.0  # how long, scaled; 0 = until the server is edited or confirmed again
+    suspend_counts_postponed: bool = False  # whether an answer that names its own delay is an error in a row
+    suspend_holds: bool = False  # whether a stopped server gets later what came meanwhile, or never
     longpoll_kept: int = 1000  # events that a community's long poll keeps
     longpoll_batch: int = 100  # events of one answer
     longpoll_key_s: float = 3600.0  # how long a key is good, not scaled; 0 = for ever

@@ -99,6 +99,9 @@ class CallbackServer:
     title: str
     secret_key: str
     status: str = "unconfigured"  # unconfigured, wait, failed, ok
+    errors: int = 0  # in a row
+    suspended: bool = False  # failed because of them
+    suspensions: int = 0
     api_version: str = "5.199"
     events: set[str] = field(default_factory=set)
 
