@@ -43,6 +43,11 @@ class EmulatorClient:
         values = {"access_token": token, "v": "5.199", **params}
         return self._session.post(f"{self.url}/method/{method}", data=values, timeout=30).json()
 
+    def call_status(self, method: str, token: str, **params: object) -> int:
+        """Call an API method; return the HTTP status alone."""
+        values = {"access_token": token, "v": "5.199", **params}
+        return self._session.post(f"{self.url}/method/{method}", data=values, timeout=30).status_code
+
     def poll(self, wait: int = 0, **params: object) -> Any:
         """Ask the long poll at ``server`` with ``key`` and ``ts`` once; return the whole answer."""
         values = {"act": "a_check", "wait": wait, **params}
@@ -62,6 +67,12 @@ class EmulatorClient:
 
     def fault(self, **fault: object) -> None:
         self.order("faults", fault)
+
+    def forget_rate(self) -> Any:
+        """Count requests from here on; return what was counted so far."""
+        response = self._session.delete(f"{self.url}/emulator/rate", timeout=30)
+        response.raise_for_status()
+        return response.json()
 
     def clear_faults(self) -> None:
         self._session.delete(f"{self.url}/emulator/faults", timeout=30).raise_for_status()

@@ -35,6 +35,8 @@ class Api:
         params = await read_params(request)
         token = params.pop("access_token", "") or _bearer(request)
         community = self._core.world.by_token.get(token)
+        if community is not None:
+            self._meter(token).arrive(time.monotonic(), method)
         fault = self._core.faults.pick(method, params, community.group_id if community else 0, self._core.dice)
         reply = partial(self._reply, method, params, token, community, fault)
         try:
@@ -60,19 +62,19 @@ class Api:
             tail = "invalid access_token (4)." if token else "no access_token passed."
             raise VkError(5, tail)
         version = read.version(params)
-        self._admit(token)
+        if not self._meter(token).admit(time.monotonic(), self._core.tuning.rate_limit):
+            raise VkError(6)
         if fault is not None and fault.kind in ("error", "captcha"):
             raise fault.error()
         return perform(method, Call(self._core, self._sender, community, params, version))
 
-    def _admit(self, token: str) -> None:
+    def _meter(self, token: str) -> Meter:
         meter = self._core.meters.get(token)
         if meter is None:
             if len(self._core.meters) >= METERS_MAX:
                 self._core.meters.clear()
             meter = self._core.meters[token] = Meter()
-        if not meter.admit(time.monotonic(), self._core.tuning.rate_limit):
-            raise VkError(6)
+        return meter
 
 
 def _bearer(request: web.BaseRequest) -> str:

@@ -6,6 +6,7 @@ JSON in, JSON out. A senseless order gets 400 with ``{"error": text}``. See ``RO
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -240,18 +241,25 @@ class Control:
         return {"faults": []}
 
     async def rate(self, _order: Any, _query: Query) -> Any:
-        """By community: calls in all, most in any second, how many the limit refused."""
-        shown: dict[str, dict[str, int]] = {}
+        """By community: requests in all and by method, most in any second of one token, how many the limit refused."""
+        shown: dict[str, dict[str, Any]] = {}
         for token, meter in self._core.meters.items():
             owner = self._core.world.by_token.get(token)
             if owner is None:
                 continue  # revoked
-            group_id = str(owner.group_id)
-            entry = shown.setdefault(group_id, {"total": 0, "most": 0, "refused": 0})
+            entry = shown.setdefault(str(owner.group_id), {"total": 0, "most": 0, "refused": 0, "methods": Counter()})
             entry["total"] += meter.total
             entry["refused"] += meter.refused
             entry["most"] = max(entry["most"], meter.most)
+            entry["methods"] += meter.methods
         return {"tokens": shown, "limit": self._core.tuning.rate_limit}
+
+    async def clear_rate(self, order: Any, query: Query) -> Any:
+        """Count requests from here on; answers what was counted so far."""
+        counted = await self.rate(order, query)
+        for meter in self._core.meters.values():
+            meter.forget()
+        return counted
 
 
 ROUTES: dict[tuple[str, str], Handler] = {
@@ -277,6 +285,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/faults"): Control.add_faults,
     ("DELETE", "/faults"): Control.clear_faults,
     ("GET", "/rate"): Control.rate,
+    ("DELETE", "/rate"): Control.clear_rate,
 }
 
 

@@ -107,7 +107,12 @@ def test_the_twenty_first_call_in_a_second_is_refused_and_the_meter_shows_it() -
         assert ["error" in answer for answer in answers] == [False] * 20 + [True] * 2
         assert error_of(answers[-1])[0] == 6
         assert "response" in emulator.call("utils.getServerTime", "another"), "the limit is each token's own"
-        assert emulator.read("rate")["tokens"]["7"] == {"total": 22, "most": 22, "refused": 2}
+        assert emulator.read("rate")["tokens"]["7"] == {
+            "total": 22,
+            "most": 22,
+            "refused": 2,
+            "methods": {"utils.getServerTime": 22},
+        }
 
 
 def test_a_refused_client_that_goes_on_asking_gets_on_when_its_second_is_over() -> None:
