@@ -26,6 +26,7 @@ class LongPoll:
     key_until: float = 0.0
     lost: bool = False  # everything: who has the key needs a new one and a new number
     stalled: bool = False  # polls are taken and never answered
+    muted: bool = False  # polls are answered in time, and with nothing, until somebody asks for the server again
     last: int = 0
     kept: deque[bytes] = field(default_factory=deque)
     asked: deque[float] = field(default_factory=deque)  # when getLongPollServer was called
@@ -54,10 +55,11 @@ class LongPoll:
         self.lost = True
 
     def open(self, now: float, key_s: float) -> str:
-        """Return the key, a new one where the old one is worthless; ``key_s`` 0 makes it last for ever."""
+        """Begin a session: return the key, a new one where the old one is worthless; ``key_s`` 0 lasts for ever."""
         if self.lost or not self.key or now >= self.key_until:
             self.key, self.lost = secrets.token_hex(20), False
             self.key_until = now + key_s if key_s else float("inf")
+        self.muted = False
         return self.key
 
     def wake(self) -> None:
@@ -92,6 +94,8 @@ def look(poll: LongPoll, key: str, ts: str, now: float, tuning: Tuning) -> Faile
     number = int(ts) if ts.isdecimal() and len(ts) < 20 else -1
     if not poll.first <= number <= poll.last:
         return Failed(1, poll.last if tuning.longpoll_skips_lost else poll.first)
+    if poll.muted:
+        return News(number, [])
     start = number - poll.first
     stop = min(len(poll.kept), start + max(1, tuning.longpoll_batch))
     return News(poll.first + stop, [poll.kept[index] for index in range(start, stop)])

@@ -23,7 +23,7 @@ ACT = "a_check"
 WAIT_S, WAIT_MAX_S = 25, 90
 WAITING_MAX = 1000  # polls of one community at a time
 VERSIONS = range(4)  # that a client may name; another one is failed 4
-_ORDER = {"group_id", "enabled", "events", "api_version", "expire", "forget", "lose", "stall"}
+_ORDER = {"group_id", "enabled", "events", "api_version", "expire", "forget", "lose", "stall", "mute"}
 
 
 class LongPolls:
@@ -90,7 +90,8 @@ class LongPolls:
 
         ``enabled``, ``events`` (names; null for all) and ``api_version`` are its settings. ``expire`` makes the key
         worthless (failed 2), ``forget`` drops that many of the oldest events that are kept (failed 1), ``lose`` all
-        (failed 3), ``stall`` takes polls and answers none until it is false again; those taken stay unanswered.
+        (failed 3). ``stall`` takes polls and answers none until it is false again; those taken stay unanswered.
+        ``mute`` answers them in time and tells nothing, until it is false or somebody asks for the server anew.
         """
         known(order, "longpoll", _ORDER)
         community = self._core.world.community(order.get("group_id"))
@@ -104,7 +105,7 @@ class LongPolls:
         poll.forget(number(order, "forget", 0))
         if boolean(order, "lose", False):
             poll.lose()
-        poll.stalled = boolean(order, "stall", poll.stalled)
+        poll.stalled, poll.muted = boolean(order, "stall", poll.stalled), boolean(order, "mute", poll.muted)
         poll.wake()
         return {
             "group_id": community.group_id,
@@ -116,6 +117,7 @@ class LongPolls:
             "last": poll.last,
             "polls": len(poll.waiting),
             "stalled": poll.stalled,
+            "muted": poll.muted,
         }
 
 

@@ -161,6 +161,15 @@ def test_a_stall_takes_polls_and_answers_none_of_them(emulator: EmulatorClient) 
     assert texts(emulator.poll(**place)) == ["не слышно"]
 
 
+def test_a_mute_session_tells_nothing_until_a_new_one_is_begun(emulator: EmulatorClient) -> None:
+    place = server(emulator)
+    order(emulator, mute=True)
+    emulator.say(1, 7, "не слышно")
+    assert emulator.poll(**place) == {"ts": "0", "updates": []}
+    renewed = server(emulator)
+    assert texts(emulator.poll(**renewed | {"ts": place["ts"]})) == ["не слышно"]
+
+
 def test_a_poll_meets_scripted_faults_of_its_own_name_only(emulator: EmulatorClient) -> None:
     place = server(emulator)
     emulator.fault(kind="error", code=10, count=0)
