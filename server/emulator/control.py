@@ -48,7 +48,7 @@ class Control:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         handler = ROUTES.get((request.method, request.path.removeprefix("/emulator").rstrip("/")))
         if handler is None:
-            orders = {" ".join(route): _first_line(known) for route, known in ROUTES.items()}
+            orders = {" ".join(route): _told(known) for route, known in ROUTES.items()}
             return _json({"error": "no such order", "known": list(orders), "orders": orders}, 404)
         try:
             body = await request.read()
@@ -117,7 +117,6 @@ class Control:
 
     async def chats(self, order: Any, _query: Query) -> Any:
         """``{title?, communities: […], users?: […], admins?: […]}``, or ``{chat_id, add?, remove?, admins?}``.
-
         With both, ``visibility`` is ``mentions`` or ``full`` (the default), for all communities or by group id.
         """
         return each(order, self._chat)
@@ -142,7 +141,9 @@ class Control:
         return {"chat_id": chat.chat_id, "members": list(chat.members), "peers": peers}
 
     async def say(self, order: Any, _query: Query) -> Any:
-        """Make people write: one order or a list, see ``speech.say``."""
+        """``{from_id, text, group_id?, peer?, payload?, reply_to?, forward?, attachments?, action?, date?, raw?,
+        extra?, copies?}``, or a list of them: people write, in private or in the chat ``peer``.
+        """
         return await self._act(order, speech.say)
 
     async def press(self, order: Any, _query: Query) -> Any:
@@ -200,11 +201,15 @@ class Control:
         return {"events": log.after(after, limit), "last": log.last}
 
     async def transports(self, order: Any, _query: Query) -> Any:
-        """Let a community's transports differ, lose and repeat: one order or a list, see ``Transports.order``."""
+        """``{group_id, same_ids?, callback_loss?, longpoll_loss?, callback_twice?, longpoll_twice?, seed?}``, or a
+        list: how a community's transports differ, and with which probability each loses or repeats an event.
+        """
         return each(order, self._transports.order)
 
     async def longpoll(self, order: Any, _query: Query) -> Any:
-        """Set up a community's long poll, or let it go wrong: one order or a list, see ``LongPolls.order``."""
+        """``{group_id, enabled?, events?, api_version?, expire?, forget?, lose?, stall?, mute?}``, or a list: set up a
+        community's long poll, or let it go wrong.
+        """
         return each(order, self._polls.order)
 
     async def callback(self, order: Any, _query: Query) -> Any:
@@ -227,7 +232,9 @@ class Control:
         return {"server_id": server.server_id, "status": server.status, "confirmation": community.confirmation}
 
     async def add_faults(self, order: Any, _query: Query) -> Any:
-        """Script faults: one or a list, see ``faults.Fault``."""
+        """``{kind, method?, peer?, group_id?, nth?, count?, probability?, code?, tail?, status?, ms?, shape?}``, or a
+        list: calls (and polls, method ``a_check``) go wrong.
+        """
         self._core.faults.add([mapping(item) for item in (order if isinstance(order, list) else [order])])
         return {"faults": self._core.faults.listed()}
 
@@ -289,8 +296,9 @@ ROUTES: dict[tuple[str, str], Handler] = {
 }
 
 
-def _first_line(handler: Handler) -> str:
-    return (handler.__doc__ or "").partition("\n")[0]
+def _told(handler: Handler) -> str:
+    """Return an order's first paragraph, in one line."""
+    return " ".join((handler.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

@@ -23,7 +23,7 @@ ACT = "a_check"
 WAIT_S, WAIT_MAX_S = 25, 90
 WAITING_MAX = 1000  # polls of one community at a time
 VERSIONS = range(4)  # that a client may name; another one is failed 4
-_ORDER = {"group_id", "enabled", "events", "api_version", "expire", "forget", "lose", "stall", "mute"}
+NAMES = {"group_id", "enabled", "events", "api_version", "expire", "forget", "lose", "stall", "mute"}  # of an order
 
 
 class LongPolls:
@@ -93,7 +93,7 @@ class LongPolls:
         (failed 3). ``stall`` takes polls and answers none until it is false again; those taken stay unanswered.
         ``mute`` answers them in time and tells nothing, until it is false or somebody asks for the server anew.
         """
-        known(order, "longpoll", _ORDER)
+        known(order, "longpoll", NAMES)
         community = self._core.world.community(order.get("group_id"))
         poll = community.long_poll
         poll.enabled = boolean(order, "enabled", poll.enabled)

@@ -17,6 +17,7 @@ from server.emulator.world import CallbackServer, Community
 
 EVENTS_MAX = 20_000  # of the log
 _SHARES = ("callback_loss", "longpoll_loss", "callback_twice", "longpoll_twice")
+NAMES = {"group_id", "same_ids", "seed", *_SHARES}  # of an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Transports:
 
         What is not named stays as it was; a ``seed`` starts the dice anew.
         """
-        known(order, "transports", {"group_id", "same_ids", "seed", *_SHARES})
+        known(order, "transports", NAMES)
         group_id = self._core.world.community(order.get("group_id")).group_id
         twist, dice = self._twists.get(group_id) or (Twist(), random.Random(self._core.dice.random()))
         shares = {name: share(order, name, getattr(twist, name)) for name in _SHARES}

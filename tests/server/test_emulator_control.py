@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from server.emulator import longpoll, transports
 from server.emulator.mentions import resolve_mentions
 from server.emulator.world import User, World
 from tests.emulation import EmulatorClient, running_emulator
@@ -56,6 +57,11 @@ def test_broken_json_is_400_and_an_unknown_path_lists_the_known(emulator: Emulat
     unknown = requests.get(f"{emulator.url}/emulator/nothing", timeout=5)
     assert unknown.status_code == 404
     assert "POST /say" in unknown.json()["known"]
+    told = unknown.json()["orders"]
+    assert set(told) == set(unknown.json()["known"])
+    assert all(told.values()), "each says what it does"
+    for order, module in (("transports", transports), ("longpoll", longpoll)):
+        assert all(f"{name}?" in told[f"POST /{order}"] for name in module.NAMES - {"group_id"})
 
 
 def test_reading_waits_for_what_is_sent_and_goes_on_from_a_number(emulator: EmulatorClient) -> None:
