@@ -107,7 +107,7 @@ def front_door() -> click.Group:
         click.echo(ctx.get_help())
         return EXIT_OK
 
-    for verb in (_run(), _attach(), _demo(), _emulator(), _ctl(), *registry_verbs()):
+    for verb in (_run(), _attach(), _demo(), _chaos(), _emulator(), _ctl(), *registry_verbs()):
         salo.add_command(verb)
     name_places(salo)
     return salo
@@ -165,6 +165,31 @@ def _demo() -> click.Command:
         return int(module.run(module.DemoOptions(**options), door.settings))
 
     return demo
+
+
+def _chaos() -> click.Command:
+    above_zero = click.FloatRange(min=0, min_open=True)
+    above_zero.name = _("number")
+    whole = click.IntRange(1, 500)
+    whole.name = _("number")
+
+    @click.command("chaos", help=_("Kills and freezes parts of a platform of its own while people talk, and counts."))
+    @click.option("--minutes", type=above_zero, metavar=_("NUMBER"), default=10.0, show_default=True,
+                  help=_("how long"))  # fmt: skip
+    @click.option("--seed", type=int, metavar="N", default=1, show_default=True, help=_("of all dice"))
+    @click.option("--rate", type=above_zero, metavar=_("NUMBER"), default=100.0, show_default=True,
+                  help=_("messages a second, of all bots"))  # fmt: skip
+    @click.option("--bots", type=whole, metavar=_("NUMBER"), default=20, show_default=True, help=_("how many bots"))
+    @click.option("--people", type=whole, metavar=_("NUMBER"), default=50, show_default=True,
+                  help=_("conversations of each bot"))  # fmt: skip
+    @click.option("--logs", metavar=_("DIRECTORY"), type=click.Path(path_type=Path), help=_("copy the logs there"))
+    @click.option("--json", "as_json", is_flag=True, help=_("print the report as one JSON object, in the last line"))
+    def chaos(**options: Any) -> int:
+        _log_warnings()
+        module = _load("server.chaos.run")
+        return int(module.run(module.ChaosOptions(**options)))
+
+    return chaos
 
 
 def _emulator() -> click.Command:

@@ -39,6 +39,20 @@ class Room:
     bots: tuple[Role, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """All who play on one stage; everybody is in every room."""
+
+    roles: tuple[Role, ...]
+    humans: tuple[Human, ...]
+    rooms: tuple[Room, ...] = ()
+
+    @property
+    def bases(self) -> list[str]:
+        """The bases of the bots, each once."""
+        return list(dict.fromkeys(role.base for role in self.roles))
+
+
 SONYA = Role("sonya", 1001, "sonya_bot", "Соня, душа компании", "talk", ("соня", "сонечка"))
 BARISTA = Role("barista", 1002, "barista_bot", "Кофейня «Зёрна»", "talk", ("бариста",))
 CAT = Role("cat", 1003, "cat_bot", "Кот учёный", "tales", ("кот", "котик"))
@@ -72,3 +86,5 @@ ROOMS = (
     Room("Лукоморье", (CAT,)),
     Room("Все свои", (SONYA, CAT)),
 )
+
+DEMO = Cast(ROLES, HUMANS, ROOMS)

@@ -6,27 +6,47 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from redis.exceptions import RedisError
 
 from db import keys
 from db.bases import Base
+from db.dead import DeadLetter, DeadLetters
 from db.links import redis_client
 from db.models import History
+from db.protocol import PAGE_MAX
 from engine.vk.random_id import derive_random_id
-from server.demo.cast import ROLES
-from server.demo.chatter import Chatter, Speech
-from server.demo.score import Said, Shown, Summary, summarise
+from server.demo.chatter import Speech
+from server.demo.score import Answers, Said, Shown, Summary, link_answers, summarise
 from server.demo.stage import Stage
 
 SETTLE_S = 60.0  # for what is still under way when people fall silent
 _PAGE = 1000
 
 
+class Speaker(Protocol):
+    """Who knows what is said next."""
+
+    def next(self) -> Speech: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a performance came to: see ``score`` for what it is made into."""
+
+    said: list[Said]
+    answers: Answers
+    remembered: dict[str, list[str]]
+    buried: list[DeadLetter]
+
+
 class Play:
     """One performance on a stage."""
 
-    def __init__(self, stage: Stage, chatter: Chatter) -> None:
+    def __init__(self, stage: Stage, chatter: Speaker) -> None:
         self.stage = stage
         self._chatter = chatter
         self._said: list[Said] = []
@@ -79,15 +99,20 @@ class Play:
 
     async def summary(self) -> Summary:
         """Wait until everything is settled and written to the bases, then return what it came to."""
+        outcome = await self.outcome()
+        return summarise(outcome.said, outcome.answers, outcome.remembered)
+
+    async def outcome(self) -> Outcome:
+        """Wait until everything is settled and written to the bases, then return all that is known of it."""
         await self._until_settled()
         accepted = await self._accepted()
         before = -1
         while before != self._last_sent:
             before = self._last_sent
             await self._collect(wait_s=0)
-        remembered = await asyncio.to_thread(self._remembered)
         said = [replace(event, accepted_ms=accepted.get((event.group_id, event.event_id))) for event in self._said]
-        return summarise(said, self._shown, remembered, derive_random_id)
+        remembered, buried = await asyncio.to_thread(lambda: (self._remembered(), self._buried()))
+        return Outcome(said, link_answers(said, self._shown, derive_random_id), remembered, buried)
 
     async def _accepted(self) -> dict[tuple[int, str], float]:
         """Return when VK got `ok` for each event that it got it for."""
@@ -102,23 +127,42 @@ class Play:
         return found
 
     async def _until_settled(self) -> None:
-        """Return when VK waits for no `ok`, no inbox and no journal holds anything, or after ``SETTLE_S``."""
+        """Return when VK waits for no `ok` and nothing waits here, or after ``SETTLE_S`` without any change."""
         client = redis_client(self.stage.settings)
-        streams = [keys.inbox(role.name) for role in ROLES] + [keys.journal(role.base) for role in ROLES]
-        deadline = time.monotonic() + SETTLE_S
-        while time.monotonic() < deadline:
-            pending = await self.stage.desk.read("/deliveries", outcome="pending", limit=1)
-            if not pending["deliveries"]:
-                lengths = await asyncio.to_thread(lambda: [client.xlen(stream) for stream in streams])
-                if not any(lengths):
-                    break
+        cast = self.stage.cast
+        streams = [keys.inbox(role.name) for role in cast.roles] + [keys.journal(base) for base in cast.bases]
+
+        def waiting() -> int | None:
+            with suppress(RedisError):  # it may have been killed a moment ago
+                return sum(client.xlen(stream) for stream in streams)
+            return None
+
+        before, changed = None, time.monotonic()
+        while time.monotonic() - changed < SETTLE_S:
+            pending = await self.stage.desk.read("/deliveries", outcome="pending")
+            now = (len(pending["deliveries"]), await asyncio.to_thread(waiting))
+            if now == (0, 0):
+                break
+            if now != before:
+                before, changed = now, time.monotonic()
             await asyncio.sleep(0.05)
         client.close()
+
+    def _buried(self) -> list[DeadLetter]:
+        """Return all dead letters, newest first."""
+        client = redis_client(self.stage.settings)
+        letters = DeadLetters(client)
+        found = page = letters.page(size=PAGE_MAX)
+        while page:
+            page = letters.page(before=page[-1].id, size=PAGE_MAX)
+            found = found + page
+        client.close()
+        return found
 
     def _remembered(self) -> dict[str, list[str]]:
         """Return ``{event_id: [reply or "", …]}`` from the history tables of the demo's bases."""
         found: dict[str, list[str]] = defaultdict(list)
-        for name in {role.base for role in ROLES}:
+        for name in self.stage.cast.bases:
             with Base(name, self.stage.settings).unit():
                 rows: Any = History.select(History.event_id, History.tx).tuples()
                 for event_id, reply in rows:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 PARTS_MAX = 8  # parts of one reply that are looked for
@@ -75,58 +75,88 @@ class Summary:
 RandomId = Callable[[int, int, int, int], int]  # group, peer, conversation message, part
 
 
-def summarise(
-    said: Sequence[Said], shown: Iterable[Shown], remembered: Mapping[str, Sequence[str]], random_id: RandomId
-) -> Summary:
-    """Return the summary of a finished demo.
+@dataclass(slots=True)
+class Answers:
+    """What VK showed, linked to what was said.
 
-    ``remembered`` is ``{event_id: [text of the reply, "" for silence, …]}`` from the history tables, one item a row;
-    ``random_id`` derives what the engine must have sent for a part of a reply, which links each shown message to
-    the message it answers. An addressed message is lost when history has nothing of it, or has a reply that VK
-    never showed; any message is lost that VK got no `ok` for. It is duplicated when VK shows a part twice or history
-    has two rows. It is out of order when a message was answered before it that was written after VK had its `ok`:
-    what VK posts at the same time, or again after a failure, has no order that can be told from outside.
+    ``order`` has each answered event at its first part: ``(event, ms)`` by VK's clock, oldest first. ``strangers`` are
+    replies to nothing that was said.
+    """
+
+    order: list[tuple[Said, float]] = field(default_factory=list)
+    parts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    strangers: int = 0
+
+    @property
+    def events(self) -> set[str]:
+        return {event for event, _ in self.parts}
+
+    @property
+    def doubled(self) -> set[str]:
+        """Events of which VK shows a part twice."""
+        return {event for (event, _), count in self.parts.items() if count > 1}
+
+
+def link_answers(said: Iterable[Said], shown: Iterable[Shown], random_id: RandomId) -> Answers:
+    """Return which reply answers which message.
+
+    ``random_id`` derives what the engine must have sent for a part of a reply, which is the link between the two.
     """
     sources = {
         (event.group_id, event.peer_id, random_id(event.group_id, event.peer_id, event.cmid, part)): (event, part)
         for event in said
         for part in range(PARTS_MAX)
     }
-    parts: Counter[tuple[str, int]] = Counter()
-    answered: dict[str, float] = {}
-    newest: dict[tuple[int, int], float] = defaultdict(float)  # of each conversation: the newest message answered
-    disordered = 0
-    strangers = 0
+    answers = Answers()
+    known: set[str] = set()
     for message in sorted(shown, key=lambda message: message.at_ms):
         source = sources.get((message.group_id, message.peer_id, message.random_id))
         if source is None:
-            strangers += 1  # a reply to nothing that was said
+            answers.strangers += 1
             continue
         event, part = source
-        parts[event.event_id, part] += 1
-        if event.event_id not in answered:
-            answered[event.event_id] = message.at_ms - event.at_ms
-            conversation = event.group_id, event.peer_id
-            disordered += event.accepted_ms is not None and newest[conversation] > event.accepted_ms
-            newest[conversation] = max(newest[conversation], event.at_ms)
-    lost = sum(_is_lost(event, answered, remembered) for event in said)
-    doubled = {event for (event, _), count in parts.items() if count > 1}
-    doubled |= {event for event, rows in remembered.items() if len(rows) > 1}
-    latencies = sorted(answered.values())
+        answers.parts[event.event_id, part] += 1
+        if event.event_id not in known:
+            known.add(event.event_id)
+            answers.order.append((event, message.at_ms))
+    return answers
+
+
+def summarise(
+    said: Sequence[Said], answers: Answers, remembered: Mapping[str, Sequence[str]], buried: Collection[str] = ()
+) -> Summary:
+    """Return the summary of a finished demo.
+
+    ``remembered`` is ``{event_id: [text of the reply, "" for silence, …]}`` from the history tables, one item a row.
+    An addressed message is lost when history has nothing of it and it is not ``buried`` as a dead letter, or when
+    history has a reply that VK never showed; any message is lost that VK got no `ok` for. It is duplicated when VK
+    shows a part twice or history has two rows. It is out of order when a message was answered before it that was
+    written after VK had its `ok`: what VK posts at the same time, or again after a failure, has no order that can be
+    told from outside.
+    """
+    newest: dict[tuple[int, int], float] = defaultdict(float)  # of each conversation: the newest message answered
+    disordered = 0
+    for event, _ in answers.order:
+        conversation = event.group_id, event.peer_id
+        disordered += event.accepted_ms is not None and newest[conversation] > event.accepted_ms
+        newest[conversation] = max(newest[conversation], event.at_ms)
+    answered = answers.events
+    doubled = answers.doubled | {event for event, rows in remembered.items() if len(rows) > 1}
+    latencies = sorted(at_ms - event.at_ms for event, at_ms in answers.order)
     return Summary(
         events=len(said),
         replies=len(answered),
         unsolved=sum(remembered.get(event.event_id, ["-"])[0] == "" for event in said if event.is_addressed),
         commands=sum(event.kind == "command" for event in said),
-        lost=lost,
-        duplicated=len(doubled) + strangers,
+        lost=sum(_is_lost(event, answered, remembered) for event in said if event.event_id not in buried),
+        duplicated=len(doubled) + answers.strangers,
         out_of_order=disordered,
-        latency_p50_ms=_quantile(latencies, 0.50),
-        latency_p99_ms=_quantile(latencies, 0.99),
+        latency_p50_ms=quantile(latencies, 0.50),
+        latency_p99_ms=quantile(latencies, 0.99),
     )
 
 
-def _is_lost(event: Said, answered: Mapping[str, float], remembered: Mapping[str, Sequence[str]]) -> bool:
+def _is_lost(event: Said, answered: Collection[str], remembered: Mapping[str, Sequence[str]]) -> bool:
     if event.accepted_ms is None:
         return True
     rows = remembered.get(event.event_id, ())
@@ -135,8 +165,8 @@ def _is_lost(event: Said, answered: Mapping[str, float], remembered: Mapping[str
     return not rows or (bool(rows[0]) and event.event_id not in answered)
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
+def quantile(ordered: Sequence[float], share: float, digits: int = 1) -> float | None:
     """Return the value below which ``share`` of an ordered sequence lies (nearest rank), None of an empty one."""
     if not ordered:
         return None
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], digits)

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from db.errors import SaloError
 from db.links import redis_client
 from db.seal import Sealer
 from db.settings import Settings, load_settings
-from server.demo.cast import HUMANS, ROLES, ROOMS, Role, Room
+from server.demo.cast import DEMO, Cast, Human, Role, Room
 from server.demo.desk import Desk
 from server.importing import import_answers
 from server.process import Child, child_environment, spawn
@@ -47,6 +47,7 @@ class Stage:
     desk: Desk
     emulator: Child
     platform: Child
+    cast: Cast = DEMO
     tokens: dict[int, str] = field(default_factory=dict)
     callback_secrets: dict[int, str] = field(default_factory=dict)
     chats: dict[str, int] = field(default_factory=dict)
@@ -81,17 +82,17 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def set_stage(
-    tables: Mapping[str, Mapping[str, Any]] | None = None, *, time_scale: float = 1.0
+    tables: Mapping[str, Mapping[str, Any]] | None = None, *, time_scale: float = 1.0, cast: Cast = DEMO
 ) -> AsyncIterator[Stage]:
     """Start both processes, let the cast in, and clear everything away at the end. See ``empty_stage``."""
-    async with empty_stage(tables, time_scale=time_scale) as stage:
+    async with empty_stage(tables, time_scale=time_scale, cast=cast) as stage:
         await stage.let_in()
         yield stage
 
 
 @asynccontextmanager
 async def empty_stage(
-    tables: Mapping[str, Mapping[str, Any]] | None = None, *, time_scale: float = 1.0
+    tables: Mapping[str, Mapping[str, Any]] | None = None, *, time_scale: float = 1.0, cast: Cast = DEMO
 ) -> AsyncIterator[Stage]:
     """Start both processes, let nobody in yet, and clear everything away at the end.
 
@@ -109,7 +110,7 @@ async def empty_stage(
         )
         stack.push_async_callback(stop_child, emulator)
         desk = await stack.enter_async_context(Desk(settings.vk.api_url))
-        stage = Stage(settings, desk, emulator, await _start_platform(settings))
+        stage = Stage(settings, desk, emulator, await _start_platform(settings), cast)
         stack.push_async_callback(stage.stop_platform)
         await _first_line(emulator)
         yield stage
@@ -167,6 +168,8 @@ async def _start_platform(settings: Settings) -> Child:
         await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
         for task in (ready, ended):
             task.cancel()
+        # Only then may somebody else wait for the end: the two would share one reader of the loop.
+        await asyncio.wait({ready, ended})
         if not ready.done() or ready.cancelled():
             platform.kill()
             tail = log.read_text(errors="replace").splitlines()[-20:]
@@ -190,16 +193,17 @@ async def stop_child(child: Child) -> None:
 
 
 async def _let_in(stage: Stage) -> None:
-    stage.tokens.update({role.group_id: f"vk1.a.demo-{secrets.token_urlsafe(24)}" for role in ROLES})
-    people = [{"id": one.id, "first_name": one.first_name, "last_name": one.last_name} for one in HUMANS]
+    roles, humans, rooms = stage.cast.roles, stage.cast.humans, stage.cast.rooms
+    stage.tokens.update({role.group_id: f"vk1.a.demo-{secrets.token_urlsafe(24)}" for role in roles})
+    people = [{"id": one.id, "first_name": one.first_name, "last_name": one.last_name} for one in humans]
     await stage.desk.order("/users", people)
-    communities = [_community(role, stage.tokens[role.group_id]) for role in ROLES]
+    communities = [_community(role, stage.tokens[role.group_id]) for role in roles]
     made = {one["group_id"]: one["confirmation"] for one in await stage.desk.order("/communities", communities)}
-    rooms = await stage.desk.order("/chats", [_chat(room) for room in ROOMS])
-    stage.chats.update({room.title: one["chat_id"] for room, one in zip(ROOMS, rooms, strict=True)})
-    stage.callback_secrets.update({role.group_id: generate_secret() for role in ROLES})
+    chats = await stage.desk.order("/chats", [_chat(room, humans) for room in rooms])
+    stage.chats.update({room.title: one["chat_id"] for room, one in zip(rooms, chats, strict=True)})
+    stage.callback_secrets.update({role.group_id: generate_secret() for role in roles})
     await asyncio.to_thread(_add_bots, stage, made)
-    for role in ROLES:
+    for role in roles:
         url = f"{stage.callback_url}/callback/{role.group_id}"
         await stage.desk.set_up_callback(
             role.group_id, stage.tokens[role.group_id], url, stage.callback_secrets[role.group_id]
@@ -211,9 +215,9 @@ def _community(role: Role, token: str) -> dict[str, Any]:
     return {"group_id": role.group_id, "token": token, "screen_name": role.screen_name, "name": role.title}
 
 
-def _chat(room: Room) -> dict[str, Any]:
+def _chat(room: Room, humans: Iterable[Human]) -> dict[str, Any]:
     communities = [role.group_id for role in room.bots]
-    return {"title": room.title, "communities": communities, "users": [one.id for one in HUMANS]}
+    return {"title": room.title, "communities": communities, "users": [one.id for one in humans]}
 
 
 def _add_bots(stage: Stage, confirmations: Mapping[int, str]) -> None:
@@ -222,11 +226,11 @@ def _add_bots(stage: Stage, confirmations: Mapping[int, str]) -> None:
     client = redis_client(settings)
     bases = BaseStore(client, settings)
     bots = BotStore(client, settings, Sealer.from_file(settings.state.key))
-    for base in dict.fromkeys(role.base for role in ROLES):
+    for base in stage.cast.bases:
         bases.create(base, base)
         with PHRASES.open("rb") as lines:
             import_answers(bases.open(base), lines, "tsv")
-    for role in ROLES:
+    for role in stage.cast.roles:
         bots.add(
             role.name,
             role.group_id,
@@ -253,7 +257,7 @@ def _enable_bots(settings: Settings) -> None:
 async def _until_confirmed(stage: Stage) -> None:
     """Wait until VK has confirmed every community's server."""
     deadline = asyncio.get_running_loop().time() + START_S
-    for role in ROLES:
+    for role in stage.cast.roles:
         token = stage.tokens[role.group_id]
         while True:
             servers = await stage.desk.call("groups.getCallbackServers", token, group_id=role.group_id)

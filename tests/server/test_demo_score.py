@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from server.demo.score import Said, Shown, Summary, summarise
+from server.demo.score import Said, Shown, Summary, link_answers, summarise
 
 PEER = 2_000_000_001
 
@@ -22,7 +22,7 @@ def shown(cmid: int, part: int = 0, after_ms: float = 20) -> Shown:
 
 
 def judged(events: list[Said], messages: list[Shown], **remembered: list[str]) -> Summary:
-    return summarise(events, messages, remembered, random_id)
+    return summarise(events, link_answers(events, messages, random_id), remembered)
 
 
 def test_a_clean_run_is_clean() -> None:

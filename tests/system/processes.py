@@ -7,10 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
-
-import psutil
 
 from db.settings import Settings
 
@@ -39,18 +36,3 @@ def pid_of(settings: Settings, kind: str) -> int:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-
-
-def of_home(home: Path) -> list[psutil.Process]:
-    """Return every living process that was started for this state directory, by its environment or its files."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
-                continue
-            belongs = process.environ().get("SALO_HOME") == str(home) or process.cwd().startswith(str(home))
-            if belongs or any(str(home) in word for word in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found

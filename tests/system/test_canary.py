@@ -11,12 +11,13 @@ import psutil
 
 from db import codec
 from db.settings import Settings
+from server.chaos.belongings import of_home
 from server.control_client import ControlClient
 from server.demo.cast import ROLES
 from server.demo.chatter import Chatter, read_lines
 from server.demo.play import Play
 from server.demo.stage import Stage, set_stage
-from tests.system.processes import kill, of_home, pid_of, salo
+from tests.system.processes import kill, pid_of, salo
 
 
 def secrets_of(stage: Stage) -> list[bytes]:

@@ -15,11 +15,12 @@ import pytest
 
 from db.errors import EXIT_FAILED, EXIT_OK
 from db.settings import load_settings
+from server.chaos.belongings import of_home
 from server.demo.cast import ROLES
 from server.demo.play import SETTLE_S
 from tests.salo_tui.terminal import Terminal
 from tests.services import wait_until
-from tests.system.processes import of_home, salo, status
+from tests.system.processes import salo, status
 
 WITHIN_S = 60.0  # from the first command to the bot that uses the new answer
 ANSWER = "Спросите у дяди Миши"

@@ -8,12 +8,13 @@ import time
 
 import pytest
 
+from server.chaos.belongings import of_home
 from server.demo.chatter import Chatter, read_lines
 from server.demo.play import Play
 from server.demo.score import Summary
 from server.demo.stage import Stage, set_stage
 from tests.services import wait_until
-from tests.system.processes import kill, of_home, pid_of
+from tests.system.processes import kill, pid_of
 
 RATE = 25.0  # messages a second
 TALK_S = 3.5

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from db.settings import Settings, load_settings
+from server.chaos.belongings import of_home
 from server.control_client import ControlClient
 from server.demo.chatter import Chatter, read_lines
 from server.demo.play import Play
@@ -26,7 +27,7 @@ from server.demo.score import Summary
 from server.demo.stage import Stage, set_stage
 from tests.salo_tui.terminal import ROOT, Terminal
 from tests.services import wait_until
-from tests.system.processes import of_home, pid_of, salo, status
+from tests.system.processes import pid_of, salo, status
 
 RATE = 25.0  # messages a second
 STALL_S = 5.0
