@@ -35,6 +35,7 @@ class Event:
     cmid: int
     from_id: int
     envelope: bytes = field(repr=False)  # JSON as VK sent it, without ``secret``
+    same: str = ""  # what tells it apart, whatever ``event_id`` it has on another transport; messages have ``cmid``
 
 
 class Outcome(IntEnum):
@@ -51,6 +52,8 @@ def accept_words(bot: str, event: Event, version: int, inbox_max: int) -> tuple[
     names = [keys.BOTS_VERSION, keys.inbox(bot), keys.seen_event(event.group_id, event.event_id)]
     if event.cmid:
         names.append(keys.seen_message(event.group_id, event.peer_id, event.cmid))
+    if event.same:
+        names.append(keys.seen_same(event.group_id, event.same))
     limits: list[str | bytes | int] = [version, inbox_max, SEEN_S, keys.wake(bot)]
     entry: list[str | bytes | int] = [
         event.envelope,

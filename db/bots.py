@@ -26,6 +26,7 @@ from db.settings import Settings
 from db.texts import _
 
 TITLE_MAX = 200
+TRANSPORTS = ("callback", "longpoll", "both")
 _TRIES_MAX = 20  # of a change that others overtake
 
 _COMMIT, _READ_CONFIG, _SIZE = Script("bots_commit"), Script("bot_config"), Script("database_size")
@@ -47,6 +48,12 @@ class Bot:
     enabled: bool
     title: str
     owner: str  # VK account of the owner, or empty
+    transport: str = "callback"  # of TRANSPORTS: how its events come
+
+    @property
+    def is_listened_for(self) -> bool:
+        """Whether its events come by long poll."""
+        return self.transport in ("longpoll", "both")
 
 
 # Named here, since within the class ``list`` is the method.
@@ -127,6 +134,7 @@ class BotStore:
         title: str = "",
         owner: str = "",
         names: Iterable[str] = (),
+        transport: str = "callback",
     ) -> Bot:
         """Add an enabled bot with a ``bot_id`` and a Redis database of its own, and return it.
 
@@ -142,7 +150,7 @@ class BotStore:
             self._check_new(bots, name, group_id, base)
             bot_id = int(self._redis.incr(keys.NEXT_BOT_ID))
             db = self._free_database({bot.db for bot in bots}, bot_id)
-            bot = Bot(name, bot_id, group_id, base, db, True, (title or name)[:TITLE_MAX], owner)
+            bot = Bot(name, bot_id, group_id, base, db, True, (title or name)[:TITLE_MAX], owner, transport)
             return _Change([*_config_commands(bot, config), _describe(bot)], bot)
 
         return self._commit(decide)
@@ -153,6 +161,18 @@ class BotStore:
         def decide() -> _Change:
             bot = replace(self.get(name), enabled=enabled)
             return _Change([_describe(bot)], bot)
+
+        return self._commit(decide)
+
+    def set_transport(self, name: str, transport: str) -> Bot:
+        """Let a bot's events come another way from now on."""
+        assert transport in TRANSPORTS
+
+        def decide() -> _Change:
+            bot = replace(self.get(name), transport=transport)
+            # Who listens again later begins at that time: VK keeps no events for so long.
+            forgotten: Commands = [("SELECT", bot.db), ("DEL", keys.LONG_POLL), ("SELECT", keys.PLATFORM_DB)]
+            return _Change([*([] if bot.is_listened_for else forgotten), _describe(bot)], bot)
 
         return self._commit(decide)
 
@@ -232,6 +252,12 @@ class BotStore:
             raise NotFound(_("there is no bot {name}; see: salo bot list").format(name=bot.name))
         stored = {flat[at].decode(): flat[at + 1] for at in range(0, len(flat), 2)}
         return from_fields(bot.name, stored, self._sealer)
+
+
+def transport_of(client: redis.Redis, name: str) -> str:
+    """Return how a bot's events come, for those who have no key to its settings; empty when there is no such bot."""
+    raw = client.hget(keys.BOTS, name)
+    return "" if raw is None else Bot(**codec.loads(raw)).transport
 
 
 def _describe(bot: Bot) -> Words:

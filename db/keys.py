@@ -47,6 +47,11 @@ def journal_lease(base: str) -> str:
     return f"lease:journal:{base}"
 
 
+def long_poll_lease(bot: str) -> str:
+    """String PX: who listens for this bot by long poll."""
+    return f"lease:longpoll:{bot}"
+
+
 def seen_event(group_id: int, event_id: str) -> str:
     """String EX: this event was accepted."""
     return f"seen:{group_id}:e:{event_id}"
@@ -55,6 +60,11 @@ def seen_event(group_id: int, event_id: str) -> str:
 def seen_message(group_id: int, peer_id: int, cmid: int) -> str:
     """String EX: this message was accepted, whatever its event was called."""
     return f"seen:{group_id}:m:{peer_id}:{cmid}"
+
+
+def seen_same(group_id: int, same: str) -> str:
+    """String EX: this was accepted, whatever its event was called: a pressed button."""
+    return f"seen:{group_id}:s:{same}"
 
 
 def reply_mark(group_id: int, entry: str) -> str:
@@ -95,6 +105,7 @@ def host(host_id: str) -> str:
 # A bot's own database.
 CONFIG = "config"  # hash: the bot's settings, versioned; token, secret and code sealed
 RATE = "rate"  # the token's limiter
+LONG_POLL = "longpoll"  # hash: where its long poll stands
 
 
 def peer(peer_id: int) -> str:

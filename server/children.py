@@ -13,6 +13,7 @@ from server.childspec import ChildSpec
 from server.process import child_environment, python_argv
 
 ZYGOTE = "zygote"
+LONG_POLL = "longpoll"
 _PROBE_S = 2.0
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # listened at, but not to be connected to
 
@@ -22,6 +23,12 @@ def journal_spec(settings: Settings) -> ChildSpec:
     return ChildSpec(
         "journal", "journal", python_argv(settings, "server.journal"), child_environment(settings), essential=True
     )
+
+
+def long_poll_spec(settings: Settings) -> ChildSpec:
+    """Return the listeners of the bots whose events come by long poll."""
+    argv = python_argv(settings, "server.longpoll")
+    return ChildSpec("longpoll", LONG_POLL, argv, child_environment(settings), essential=True, stop_grace_s=3.0)
 
 
 def zygote_spec(settings: Settings) -> ChildSpec:

@@ -28,7 +28,7 @@ from db.version import VERSION
 from server.asking import answerer
 from server.board import Board
 from server.callback.listener import open_listener
-from server.children import ZYGOTE, callback_place, callback_specs, journal_spec, zygote_spec
+from server.children import LONG_POLL, ZYGOTE, callback_place, callback_specs, journal_spec, long_poll_spec, zygote_spec
 from server.childspec import ChildSpec
 from server.commands.context import Resources
 from server.control import ControlServer
@@ -103,6 +103,7 @@ class Platform:
         self._dispatcher: Dispatcher | None = None
         self._listener: socket.socket | None = None
         self._bots: dict[str, Bot] = {}
+        self._has_listeners = False
 
     # What commands see.
 
@@ -234,8 +235,8 @@ class Platform:
         self._lock.mark(LEAVING)
         notify("STOPPING=1")
         log.info("platform stops pid=%d by=%s", os.getpid(), self._stopped_by or "itself")
-        callbacks = [info.name for info in self._supervisor.processes() if info.kind == "callback"]
-        await asyncio.gather(*(self._supervisor.stop(name) for name in callbacks))
+        doors = [info.name for info in self._supervisor.processes() if info.kind in ("callback", LONG_POLL)]
+        await asyncio.gather(*(self._supervisor.stop(name) for name in doors))
         if self._counting is not None:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
@@ -276,6 +277,9 @@ class Platform:
         """Return all bots with their settings, for the dispatcher; remembered for the snapshot."""
         found = await asyncio.to_thread(self._resources.bots.with_configs)
         self._bots = {bot.name: bot for bot, _config in found}
+        if not self._has_listeners and any(bot.is_listened_for for bot in self._bots.values()):
+            self._has_listeners = True
+            await self._supervisor.add(long_poll_spec(self._settings))
         return found
 
     def _worker_source(self) -> WorkerSource:

@@ -1,5 +1,5 @@
 -- Take one event into a bot's inbox, once.
--- KEYS: bots:version, inbox, seen by event, and for a message also seen by message
+-- KEYS: bots:version, inbox, seen by event, and for a message or a button also seen by what it is
 -- ARGV: version the caller verified with, most entries, seconds to remember, wake-up channel,
 --       event JSON, type, peer_id, conversation_message_id, from_id, event_id
 -- Answer: 1 accepted, 0 seen already, -1 the inbox is full, -2 bots changed: read them, verify again, repeat.

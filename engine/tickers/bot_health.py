@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
 
 from db import keys
+from db.bots import transport_of
 from db.limiter import NoSlot
+from db.long_poll import Standing, standing
 from db.texts import N_
 from engine.tickers.desk import TickDesk
 from engine.tickers.finding import Finding, rounded_ms
@@ -18,6 +21,7 @@ from engine.vk.errors import VkError, VkUnavailable
 _DEAD = frozenset({5, 27, 28, 1117})
 _NOT_OURS, _OTHER_HOST = 100, 42
 _NO_RIGHT = frozenset({7, 15})
+LISTENER_SILENT_MS = 5 * 60_000.0  # it says that it lives once a minute
 
 
 def check(desk: TickDesk) -> Mapping[str, Finding]:
@@ -72,13 +76,27 @@ def own_group(answer: Any) -> int:
 
 def _events(desk: TickDesk) -> Finding:
     """Return how events come: asked of VK when it is known where they should, else by whether any ever came."""
+    transport = transport_of(desk.stores.redis, desk.bot.name)
+    if transport in ("longpoll", "both"):
+        finding = long_poll_state(standing(desk.stores.bot_redis(desk.bot.db)), time.time() * 1000)
+        if finding.state != "ok":
+            return finding
     public_url = desk.stores.settings.callback.public_url
-    if public_url:
+    if public_url and transport != "longpoll":
         finding = _callback(desk, f"{public_url.rstrip('/')}/callback/{desk.bot.group_id}")
         if finding.state != "ok":
             return finding
     if not _has_ever_come(desk.stores.redis, desk.bot.name):
         return Finding("ok", N_("no event has come yet"))
+    return Finding("ok")
+
+
+def long_poll_state(now: Standing, now_ms: float) -> Finding:
+    """Return what a bot's listener says of itself."""
+    if now.trouble:
+        return Finding("warn", N_("long poll does not work: {error}"), {"error": now.trouble})
+    if now.at_ms and now_ms - now.at_ms > LISTENER_SILENT_MS:
+        return Finding("warn", N_("nobody listens by long poll; see logs/longpoll.log"))
     return Finding("ok")
 
 

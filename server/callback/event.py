@@ -60,16 +60,24 @@ def parse_event(envelope: Envelope) -> Event | None:
     thing = envelope.fields.get("object")
     if type(thing) is not dict:
         raise BadEvent("object is not an object")
+    same = ""
     if envelope.type == "message_new":
         if "warning" in thing and "message" not in thing:
             return None
         place = _message_place(thing)
     elif envelope.type == "message_event":
         place = _integer(thing, "peer_id"), 0, _integer(thing, "user_id")
+        same = _press(thing)
     else:
         user = _integer(thing, "user_id")
         place = user, 0, user
-    return Event(envelope.group_id, _event_id(envelope.fields), envelope.type, *place, _dump(envelope.fields))
+    return Event(envelope.group_id, _event_id(envelope.fields), envelope.type, *place, _dump(envelope.fields), same)
+
+
+def _press(thing: dict[str, Any]) -> str:
+    """Return what tells a press of a button apart: VK's own short id inside of the event, of whoever pressed."""
+    number = thing.get("event_id")
+    return f"{thing['user_id']}:{number}" if type(number) is str and 0 < len(number) <= EVENT_ID_MAX else ""
 
 
 def _message_place(thing: dict[str, Any]) -> tuple[int, int, int]:

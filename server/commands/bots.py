@@ -32,11 +32,18 @@ def add(context: PlatformContext, args: Arguments) -> CommandResult:
         title=args.text("title"),
         owner=str(args["owner"] or ""),
         names=args.texts("names"),
+        transport=args.text("transport"),
     )
-    lines = [_("bot {name} is added").format(name=bot.name), _address(context, bot)]
-    if not given:
+    lines = [_("bot {name} is added").format(name=bot.name), *_ways(context, bot)]
+    if not given and bot.transport != "longpoll":
         lines.append(_("secret: {secret}").format(secret=secret))
     return CommandResult("\n".join(lines), {**asdict(bot), **({} if given else {"secret": secret})})
+
+
+def _ways(context: PlatformContext, bot: Bot) -> list[str]:
+    """Return how the bot's events come."""
+    ways = [_address(context, bot)] if bot.transport != "longpoll" else []
+    return [*ways, *([_("events are fetched by long poll; no address is needed")] if bot.is_listened_for else [])]
 
 
 def _address(context: PlatformContext, bot: Bot) -> str:
@@ -92,6 +99,14 @@ def token(context: PlatformContext, args: Arguments) -> CommandResult:
     bot = context.bots.get(args.text("name"))
     context.bots.set_config(bot, token=Secret(args.text("token").strip()))
     return CommandResult(_("bot {name} has another token").format(name=bot.name), asdict(bot))
+
+
+@bodies.of("bot transport")
+def transport(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Let a bot's events come another way."""
+    bot = context.bots.set_transport(args.text("name"), args.text("transport"))
+    first = _("the events of bot {name} come by: {transport}").format(name=bot.name, transport=bot.transport)
+    return CommandResult("\n".join([first, *_ways(context, bot)]), asdict(bot))
 
 
 @bodies.of("bot enable")

@@ -38,6 +38,7 @@ class Outcome:
     """What a performance came to: see ``score`` for what it is made into."""
 
     said: list[Said]
+    shown: list[Shown]
     answers: Answers
     remembered: dict[str, list[str]]
     buried: list[DeadLetter]
@@ -112,7 +113,8 @@ class Play:
             await self._collect(wait_s=0)
         said = [replace(event, accepted_ms=accepted.get((event.group_id, event.event_id))) for event in self._said]
         remembered, buried = await asyncio.to_thread(lambda: (self._remembered(), self._buried()))
-        return Outcome(said, link_answers(said, self._shown, derive_random_id), remembered, buried)
+        answers = link_answers(said, self._shown, derive_random_id)
+        return Outcome(said, self._shown, answers, remembered, buried)
 
     async def _accepted(self) -> dict[tuple[int, str], float]:
         """Return when VK got `ok` for each event that it got it for."""

@@ -57,7 +57,7 @@ def reported(replies: list[Shown], **more: int) -> Report:
     events = [said(1, 1_000), said(2, 2_000), said(3, 9_000)]
     answers = link_answers(events, replies, lambda *place: hash(place))
     letter = DeadLetter("1-1", "bot", "1-0", "e2", "message_new", 1, 1, 4, "worker 5 ended", "", 0, {})
-    outcome = Outcome(events, answers, {"e1": ["да"], "e3": ["да"]}, [letter])
+    outcome = Outcome(events, replies, answers, {"e1": ["да"], "e3": ["да"]}, [letter])
     counts = {"orphans": 0, "crashes": 0, **more}
     return make_report(outcome, [kill("redis", 1_950)], seed=1, seconds=10, missed=0, **counts)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from db.bots import TRANSPORTS
 from db.texts import N_
 from engine.commands.declare import Declaration, Parameter
-from engine.commands.values import BASE, BOT, ID, NEW_BOT
+from engine.commands.values import BASE, BOT, ID, NEW_BOT, choice
+
+TRANSPORT = choice(*TRANSPORTS)
 
 _NEW = Parameter("name", N_("name of the bot"), NEW_BOT, required=True, positional=True)
 _NAME = Parameter("name", N_("name of the bot"), BOT, required=True, positional=True)
@@ -25,6 +28,7 @@ DECLARATIONS = (
             Parameter("owner", N_("VK id of the owner"), ID),
             Parameter("title", N_("title for people"), default=""),
             Parameter("names", N_("what it is called in a chat"), many=True),
+            Parameter("transport", N_("how its events come"), TRANSPORT, default="callback"),
         ),
         changing=True,
     ),
@@ -50,6 +54,20 @@ DECLARATIONS = (
         changing=True,
         danger=1,
         effect=N_("The bot speaks with the new token from now on; the old one is forgotten."),
+    ),
+    Declaration(
+        name="bot transport",
+        aliases=("бот доставка",),
+        summary=N_("lets a bot's events come another way"),
+        help=N_(
+            "By callback VK posts them to our public address; by long poll we ask for them, and need none. With "
+            "both, one catches what the other drops."
+        ),
+        parameters=(
+            _NAME,
+            Parameter("transport", N_("how its events come"), TRANSPORT, required=True, positional=True),
+        ),
+        changing=True,
     ),
     Declaration(
         name="bot enable",
