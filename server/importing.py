@@ -50,18 +50,21 @@ class ImportReport:
             self.refused.append((line, reason))
 
 
-# The values that all rows share, and how many were there, are variables of the session.
-_BEGIN = "SET @salo_known = 0, @salo_bot = %s, @salo_author = %s, @salo_now = %s"
-_ROW = "(%s, %s, %s, %s, %s, @salo_bot, @salo_author, @salo_now, @salo_now)"
-# A row that changes nothing is not written. Assignments are made from left to right: each sees the row as it was.
-_ADD = """
-    INSERT INTO answers (rx, rx_norm, rx_hash, tx, weight, bot_id, author, created, updated) VALUES {rows}
-    ON DUPLICATE KEY UPDATE
-        updated = IF((@salo_known := @salo_known + (deleted IS NULL)) >= 0 AND deleted IS NULL
-            AND weight = VALUES(weight), updated, VALUES(updated)),
-        weight = VALUES(weight),
-        deleted = NULL
+# Asked first, though INSERT could see for itself: what it finds there it locks with the gaps around it, and nobody
+# could add an answer until the import ends. Joined by the whole key: a popular phrase has thousands of answers.
+_FIND = """
+    WITH wanted (rx_hash, tx_hash) AS (VALUES {values})
+    SELECT answers.rx_hash, answers.tx_hash, answers.id, answers.weight, answers.deleted IS NULL
+    FROM wanted STRAIGHT_JOIN answers ON answers.rx_hash = wanted.rx_hash AND answers.tx_hash = wanted.tx_hash
+        AND answers.bot_id = %s
 """
+_BEGIN = "SET @salo_bot = %s, @salo_author = %s, @salo_now = %s"  # the values that all rows share
+_ROW = "(%s, %s, %s, %s, %s, @salo_bot, @salo_author, @salo_now, @salo_now)"
+_ADD = """
+    INSERT INTO answers (rx, rx_norm, rx_hash, tx, weight, bot_id, author, created, updated) VALUES {values}
+    ON DUPLICATE KEY UPDATE weight = VALUES(weight), updated = VALUES(updated), deleted = NULL
+"""
+_CHANGE = "UPDATE answers SET weight = %s, updated = @salo_now, deleted = NULL WHERE id IN ({values})"
 
 
 class _Undo(Exception):
@@ -157,20 +160,41 @@ def _phrase(answer: AnswerLine) -> str:
 
 
 def _write(base: Base, batch: Batch, bot_id: int, author: str, report: ImportReport) -> list[Identity]:
-    """Add or update the answers of a batch and return which they are."""
+    """Add or update the answers of a batch and return which they are. A row that changes nothing is not written."""
     rows: dict[Identity, tuple[Any, ...]] = {}
     for answer, rx_norm in batch:
         rx_hash = phrase_hash(rx_norm)
         rows[rx_hash, _answer_hash(answer.tx)] = (answer.rx, rx_norm, rx_hash, answer.tx, answer.weight)
     if not rows:
         return []
-    database = base.database
-    database.execute_sql(_BEGIN, (bot_id, author, utc_now()))
-    database.execute_sql(_ADD.format(rows=", ".join([_ROW] * len(rows))), tuple(chain.from_iterable(rows.values())))
-    known = int(database.execute_sql("SELECT @salo_known").fetchone()[0])
+    new, known = dict(rows), 0
+    changed: dict[int, list[int]] = {}  # weight -> ids
+    for identity, answer_id, weight, is_alive in _found(base, rows, bot_id):
+        wanted = new.pop(identity)[-1]
+        known += is_alive
+        if weight != wanted or not is_alive:
+            changed.setdefault(wanted, []).append(answer_id)
+    _execute(base, _BEGIN, (bot_id, author, utc_now()))
+    if new:
+        _execute(base, _ADD.format(values=", ".join([_ROW] * len(new))), tuple(chain.from_iterable(new.values())))
+    for weight, ids in changed.items():
+        _execute(base, _CHANGE.format(values=", ".join(["%s"] * len(ids))), (weight, *ids))
     report.imported += len(rows) - known
     report.updated += len(batch) - len(rows) + known
     return list(rows)
+
+
+def _found(base: Base, identities: Iterable[Identity], bot_id: int) -> Iterator[tuple[Identity, int, int, bool]]:
+    """Yield identity, id, weight and whether it is not deleted, of those that are in the base."""
+    # Both are hexadecimal digits of our own making.
+    values = ", ".join(f"(_ascii'{rx_hash}', x'{tx_hash.hex()}')" for rx_hash, tx_hash in identities)
+    for rx_hash, tx_hash, answer_id, weight, is_alive in _execute(base, _FIND.format(values=values), (bot_id,)):
+        yield (rx_hash, bytes(tx_hash)), answer_id, weight, bool(is_alive)
+
+
+def _execute(base: Base, sql: str, values: tuple[Any, ...]) -> Any:
+    database: Any = base.database
+    return database.execute_sql(sql, values)
 
 
 def _stored(identities: Iterable[Identity], bot_id: int) -> Iterator[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,23 @@ def test_rows_that_change_nothing_are_left_alone(base: Base) -> None:
     assert load(base, "a\tb\t2\nc\td\t3\n").updated == 2
     with base.unit():
         assert [row.updated.year == 2020 for row in Answer.select().order_by(Answer.id)] == [True, False]
+
+
+def test_others_add_answers_while_an_import_meets_those_that_are_there(base: Base, base_store: BaseStore) -> None:
+    load(base, "".join(f"phrase {number}\tanswer\t1\n" for number in range(2 * BATCH)))
+    added: list[int] = []
+
+    def lines() -> Iterator[bytes]:
+        for number in range(2 * BATCH):
+            yield f"phrase {number}\tanswer\t2\n".encode()
+        # All is written, nothing is committed. A thread, since a unit within a unit of this one would be a part of it.
+        others = "".join(f"other {number}\tanswer\n" for number in range(64))
+        thread = threading.Thread(target=lambda: added.append(load(base, others).imported))
+        thread.start()
+        thread.join()
+
+    assert import_answers(base, lines(), "tsv").updated == 2 * BATCH
+    assert added == [64]
 
 
 def test_statement_of_long_answers_stays_below_what_mariadb_takes(base: Base) -> None:
