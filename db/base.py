@@ -28,9 +28,12 @@ T = TypeVar("T")
 
 
 class Base:
-    """One base. Connects lazily; safe to share between threads, not across a fork (``forget_connections``)."""
+    """One base. Connects lazily; safe to share between threads, not across a fork (``forget_connections``).
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    ``limit_s``: how long one statement, or its wait for a lock, may take.
+    """
+
+    def __init__(self, name: str, settings: Settings, limit_s: int = QUERY_LIMIT_S) -> None:
         self.name = name
         self.settings = settings
         self.database = PooledMySQLDatabase(
@@ -40,7 +43,7 @@ class Base:
             timeout=QUERY_LIMIT_S,
             mariadb=True,
             autoconnect=False,
-            **connection_arguments(settings, QUERY_LIMIT_S),
+            **connection_arguments(settings, limit_s),
         )
 
     def __repr__(self) -> str:

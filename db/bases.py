@@ -17,8 +17,8 @@ import redis
 from peewee import MySQLDatabase, PeeweeException, fn
 
 from db import codec, keys
+from db.base import QUERY_LIMIT_S, connection_arguments, opened
 from db.base import Base as Base
-from db.base import connection_arguments, opened
 from db.errors import NotFound, Refused, StorageUnavailable
 from db.migrate import migrate
 from db.models import Answer, Person, Unsolved, UnsolvedStatus
@@ -79,12 +79,12 @@ class BaseStore:
         """Return the bases with what is in them, and how many bots use each."""
         return [(info, self._counts(info.name)) for info in self.list()]
 
-    def open(self, name: str) -> Base:
-        """Return the way into a base; ``NotFound`` when it is not registered."""
+    def open(self, name: str, limit_s: int = QUERY_LIMIT_S) -> Base:
+        """Return the way into a base; ``NotFound`` when it is not registered. ``limit_s`` bounds each statement."""
         checked_name("base", name)
         if name not in {info.name for info in self.list()}:
             raise NotFound(_("there is no base {base}; create it: salo base create {base}").format(base=name))
-        return Base(name, self._settings)
+        return Base(name, self._settings, limit_s)
 
     def create(self, name: str, title: str = "") -> BaseInfo:
         """Make a base and return it; ``Refused`` when there is one of this name.

@@ -15,6 +15,14 @@ from db.texts import _
 
 STEPS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 60
+_HISTORY = """
+    CREATE TABLE IF NOT EXISTS schema_migration (
+        id INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY,
+        name VARCHAR(255) NOT NULL,
+        applied DATETIME NOT NULL,
+        UNIQUE KEY schema_migration_name (name)
+    ) ENGINE=InnoDB
+"""
 
 
 def migrate(database: MySQLDatabase, directory: Path = STEPS) -> list[str]:
@@ -24,6 +32,7 @@ def migrate(database: MySQLDatabase, directory: Path = STEPS) -> list[str]:
     base is of a newer Salo, or when another host keeps the lock for longer than a minute.
     """
     with _lock(database):
+        _make_history(database)
         runner = Runner(database, str(directory))
         unknown = [step.name for step in runner.status() if step.path is None]
         if unknown:
@@ -43,6 +52,14 @@ def _lock(database: MySQLDatabase) -> Iterator[None]:
         yield
     finally:
         _scalar(database, "SELECT RELEASE_LOCK(%s)", name)
+
+
+def _make_history(database: Any) -> None:
+    """Make the table that notes the steps which are through.
+
+    The runner would make it and its key in two statements, and never the key when it was killed in between.
+    """
+    database.execute_sql(_HISTORY)
 
 
 def _scalar(database: Any, sql: str, *values: Any) -> Any:

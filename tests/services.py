@@ -102,10 +102,13 @@ class MariaService:
         self.process.wait()
 
 
-_SHARE = Path("/usr/share/mysql")
+_BASE = Path(shutil.which("mariadbd") or "/usr/sbin/mariadbd").resolve().parent.parent
+_SHARE = _BASE / "share" / "mysql"
 _FLAGS = [
     "--no-defaults",
-    "--basedir=/usr",
+    f"--basedir={_BASE}",
+    f"--lc-messages-dir={_SHARE}",
+    f"--character-sets-dir={_SHARE / 'charsets'}",
     "--innodb-buffer-pool-size=64M",
     "--innodb-log-file-size=16M",
     "--aria-pagecache-buffer-size=8M",

@@ -19,7 +19,7 @@ from server.answer_lines import Format
 from server.commands.context import PlatformContext
 from server.commands.run import bodies
 from server.exporting import count_answers, export_answers
-from server.importing import ImportReport, import_answers
+from server.importing import LIMIT_S, ImportReport, import_answers
 
 STANDARD = "-"
 _BY_SUFFIX: dict[str, Format] = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -28,36 +28,41 @@ _BY_SUFFIX: dict[str, Format] = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "j
 @bodies.of("import")
 def import_file(context: PlatformContext, args: Arguments) -> CommandResult:
     """Import a file and say what became of its lines."""
-    file, strict = args.text("file"), args.flag("strict")
+    file, strict, dry_run = args.text("file"), args.flag("strict"), args.flag("dry-run")
     form = _format(file, args)
-    base = context.bases.open(args.text("base"))
+    base = context.bases.open(args.text("base"), LIMIT_S)
     try:
         with _source(file) as (lines, size):
             report = import_answers(
-                base, lines, form, _progress(context, size), strict, author=context.actor.who, client=context.redis
-            )
+                base, lines, form, _progress(context, size), strict,
+                dry_run=dry_run, author=context.actor.who, client=context.redis,
+            )  # fmt: skip
     finally:
         base.close()
-    return _told(report, strict)
+    return _told(report, strict, dry_run)
 
 
-def _told(report: ImportReport, strict: bool) -> CommandResult:
+def _told(report: ImportReport, strict: bool, dry_run: bool) -> CommandResult:
     """Return the summary, with each refused line."""
     undone = strict and report.refused_count > 0
-    text = _("imported {new}, updated {old}, refused {bad}").format(
-        new=report.imported, old=report.updated, bad=report.refused_count
+    summary = (
+        _("would import {new}, update {old}, refuse {bad}; nothing was changed")
+        if dry_run
+        else _("imported {new}, updated {old}, refused {bad}")
     )
+    text = summary.format(new=report.imported, old=report.updated, bad=report.refused_count)
     lines = [text]
     lines += [_("line {number}: {reason}").format(number=number, reason=reason) for number, reason in report.refused]
     if report.refused_count > len(report.refused):
         lines.append(_("and {count} more").format(count=report.refused_count - len(report.refused)))
-    if undone:
+    if undone and not dry_run:
         lines.append(_("nothing was imported, since --strict was given"))
     nothing = report.refused_count > 0 and report.imported + report.updated == 0
     data = {
         "imported": report.imported,
         "updated": report.updated,
         "refused": report.refused_count,
+        "dry_run": dry_run,
         "lines": [{"line": number, "reason": reason} for number, reason in report.refused],
     }
     return CommandResult("\n".join(lines), data, EXIT_FAILED if nothing else EXIT_OK)
@@ -68,7 +73,7 @@ def export_file(context: PlatformContext, args: Arguments) -> CommandResult:
     """Write the answers of a base to a file, which appears only when it is whole, or to standard output."""
     file = args.text("file")
     form = _format(file, args)
-    base = context.bases.open(args.text("base"))
+    base = context.bases.open(args.text("base"), LIMIT_S)
     try:
         total = count_answers(base) if context.progress else None
         with _target(file) as target:

@@ -73,6 +73,7 @@ def _command(settings: Settings, data: Path) -> list[str]:
         "--no-defaults",  # must be first: else /etc/mysql leaks in
         f"--basedir={base}",
         f"--lc-messages-dir={_share(base)}",
+        f"--character-sets-dir={_share(base) / 'charsets'}",  # else it looks where it was built to be
         f"--datadir={data}",
         f"--tmpdir={_side_directory(settings.state, 'tmp')}",
         f"--secure-file-priv={_side_directory(settings.state, 'files')}",

@@ -9,8 +9,15 @@ from pathlib import Path
 from db.texts import _
 from server.errors import ProgramMissing
 
-# An ordinary user's PATH may lack the sbin directories, where Debian has mariadbd.
-_MORE_DIRECTORIES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
+# An ordinary user's PATH may lack the sbin directories, where Debian has mariadbd. Last, where the set-up unpacks the
+# servers of a user who may not install them: programs as any others, with lib and share beside their bin.
+_MORE_DIRECTORIES = (
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    str(Path(__file__).resolve().parents[2] / ".packages" / "bin"),
+)
 _REMEDY = "apt-get install --no-install-recommends mariadb-server-core redis-tools"
 
 

@@ -126,6 +126,9 @@ def test_answers_go_in_and_come_out_again(salo: Shell, tmp_path: Path) -> None:
     salo("base", "create", "shell2")
     file = tmp_path / "answers.tsv"
     file.write_text("привет\tздравствуй\t2\nнет ответа\nпока\tпока-пока\n")
+    would = salo("import", "shell2", str(file), "--dry-run")
+    assert "would import 2, update 0, refuse 1" in would.stdout and "line 2:" in would.stdout
+    assert json.loads(salo("import", "shell2", str(file), "--dry-run", "--strict", "--json").stdout)["dry_run"]
     done = salo("import", "shell2", str(file))
     assert done.returncode == 0 and "imported 2, updated 0, refused 1" in done.stdout and "line 2:" in done.stdout
     strict = salo("import", "shell2", str(file), "--strict", "--json")

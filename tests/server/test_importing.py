@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
+import os
 import resource
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +34,7 @@ from server.answer_lines import (
     parse_answer,
 )
 from server.exporting import PAGE, count_answers, export_answers
-from server.importing import BATCH, REFUSED_MAX, ImportReport, bounded_lines, import_answers
+from server.importing import BATCH, LIMIT_S, REFUSED_MAX, ImportReport, bounded_lines, import_answers
 
 ROOT = Path(__file__).parents[2]
 
@@ -121,6 +125,96 @@ def test_answers_of_one_bot_stay_apart_from_those_of_all(base: Base) -> None:
     assert (count_answers(base), count_answers(base, 3)) == (1, 1)
 
 
+def test_dry_run_says_what_an_import_would_do_and_changes_nothing(base: Base, clean_redis: redis.Redis) -> None:
+    load(base, "there\tanswer\ngone\tanswer\n")
+    with base.unit():
+        Answer.update(deleted="2020-01-01").where(Answer.rx == "gone").execute()
+    before, told = answers(base), clean_redis.xlen(keys.delta("main"))
+    new = "".join(f"phrase {number}\tanswer\n" for number in range(BATCH))
+    text = "there\tanswer\t5\ngone\tanswer\nbad\n" + new + "phrase 7\tanswer\t9\n"
+    dry = load(base, text, dry_run=True)
+    assert answers(base) == before and clean_redis.xlen(keys.delta("main")) == told
+    assert (dry.imported, dry.updated, dry.refused_count) == (BATCH + 1, 2, 1)
+    assert load(base, text, strict=True, dry_run=True).imported == 0
+    assert load(base, text) == dry
+
+
+def test_rows_that_change_nothing_are_left_alone(base: Base) -> None:
+    load(base, "a\tb\t2\nc\td\n")
+    with base.unit():
+        Answer.update(updated="2020-01-01").execute()
+    assert load(base, "a\tb\t2\nc\td\t3\n").updated == 2
+    with base.unit():
+        assert [row.updated.year == 2020 for row in Answer.select().order_by(Answer.id)] == [True, False]
+
+
+def test_others_add_answers_while_an_import_meets_those_that_are_there(base: Base, base_store: BaseStore) -> None:
+    load(base, "".join(f"phrase {number}\tanswer\t1\n" for number in range(2 * BATCH)))
+    added: list[int] = []
+
+    def lines() -> Iterator[bytes]:
+        for number in range(2 * BATCH):
+            yield f"phrase {number}\tanswer\t2\n".encode()
+        # All is written, nothing is committed. A thread, since a unit within a unit of this one would be a part of it.
+        others = "".join(f"other {number}\tanswer\n" for number in range(64))
+        thread = threading.Thread(target=lambda: added.append(load(base, others).imported))
+        thread.start()
+        thread.join()
+
+    assert import_answers(base, lines(), "tsv").updated == 2 * BATCH
+    assert added == [64]
+
+
+def test_statement_of_long_answers_stays_below_what_mariadb_takes(base: Base) -> None:
+    """Twenty-one million bytes, of which MariaDB would take sixteen at once."""
+    assert load(base, "".join(f"phrase {number}\t{'😀' * ANSWER_MAX}\n" for number in range(330))).imported == 330
+
+
+def test_phrase_that_grows_beyond_its_column_is_refused(base: Base) -> None:
+    report = load(base, "\ufdfa" * PHRASE_MAX + "\tanswer\n")
+    assert report.refused == [(1, f"rx is longer than {PHRASE_MAX} letters")]
+
+
+class _Untold:
+    """A Redis at whose first use this process is killed."""
+
+    def __getattr__(self, name: str) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+LINES = "".join(f"phrase {number}\tanswer\t2\n" for number in range(5 * BATCH)).encode()
+
+
+def _import_and_die(base: Base, at_line: int) -> None:
+    """Import in this process, which is killed at a line, or after the commit."""
+
+    def die(lines: int, _size: int) -> None:
+        if lines == at_line:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    own = Base(base.name, base.settings, LIMIT_S)
+    import_answers(own, io.BytesIO(LINES), "tsv", die, client=_Untold())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("at_line", [3 * BATCH, 5 * BATCH, 0], ids=["in the middle", "before the commit", "after it"])
+def test_import_that_is_killed_leaves_all_or_nothing_and_is_repeated(
+    base: Base, base_store: BaseStore, clean_redis: redis.Redis, at_line: int
+) -> None:
+    load(base, "phrase 0\tanswer\n")
+    child = multiprocessing.get_context("fork").Process(target=_import_and_die, args=(base, at_line))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    assert len(answers(base)) == (1 if at_line else 5 * BATCH)
+    told = clean_redis.xlen(keys.delta("main"))
+    patient = base_store.open("main", LIMIT_S)
+    report = import_answers(patient, io.BytesIO(LINES), "tsv", client=clean_redis)
+    patient.close()
+    assert (report.imported, report.updated) == ((5 * BATCH - 1, 1) if at_line else (0, 5 * BATCH))
+    assert len(answers(base)) == 5 * BATCH and {weight for _rx, _tx, weight in answers(base)} == {2}
+    assert clean_redis.xlen(keys.delta("main")) == told + 1, "one reload"
+
+
 def test_reader_that_fails_in_the_middle_imports_nothing(base: Base, clean_redis: redis.Redis) -> None:
     def torn() -> Iterator[bytes]:
         for number in range(3 * BATCH):
@@ -160,6 +254,7 @@ def test_export_is_imported_again_unchanged(base: Base, base_store: BaseStore, f
     rows = [
         AnswerLine(f"фраза {number}", f"\\ответ\\n\t{number}\n«ё» 🐱", number % 5 + 1) for number in range(PAGE + 5)
     ]
+    rows.append(AnswerLine("json", codec.dumps({"variants": [{"text": 'a\tb\n\\n"', "weight": 2}]}).decode()))
     load(base, "".join(format_answer(row, "jsonl").decode() for row in rows), "jsonl")
     base_store.create("copy")
     copy = base_store.open("copy")

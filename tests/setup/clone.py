@@ -1,7 +1,8 @@
 """A small clone with the real ``salo`` script, on a machine of which the test says what is installed.
 
 Python, venv, pip and the shell's tools are real. The libraries are one tiny wheel below the clone, so that no
-network is needed. Only ``apt-get``, ``sudo`` and ``id`` are played: the real ones would change this machine.
+network is needed. Only ``apt-get``, ``sudo`` and ``id`` are played: the real ones would change this machine. (What
+needs no rights runs for real: ``archive.py``.)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).resolve().parents[2] / "salo"
 SYSTEM_PYTHON = Path(sys.executable).resolve()
-_TOOLS = "cat env find flock grep ln mkdir mv readlink rm sed sh sha256sum sort touch true"
+_TOOLS = "cat env find flock grep head ln mkdir mv readlink rm sed sh sha256sum sort touch true uname"
 _CLI = """
 import json, os, sys
 print(json.dumps([sys.argv[1:], os.getcwd()]))

@@ -62,13 +62,15 @@ def test_user_installs_by_sudo_that_asks_nothing(machine: Clone) -> None:
 
 
 @pytest.mark.parametrize("sudo", ["", "exit 1"], ids=["no sudo", "sudo wants a password, no terminal"])
-def test_user_without_rights_is_told_what_to_ask_for(machine: Clone, sudo: str) -> None:
+def test_user_without_rights_installs_nothing_in_the_system(machine: Clone, sudo: str) -> None:
+    """What such a user gets instead is in ``test_unpacking.py``."""
     _as_user(machine, sudo)
+    machine.play_apt("exit 100")
     done = machine.run("x")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "takes root, or a user who may use sudo" in done.stderr
-    assert "apt-get install mariadb-server-core" in done.stderr
-    assert machine.calls() == []
+    assert "neither root nor sudo here" in done.stderr
+    assert "ask for: apt-get install mariadb-server-core\n" in done.stderr
+    assert machine.calls() == [f"1000 {words}" for words in ("install", "update", "install")]
 
 
 def test_other_systems_are_told_what_to_install_themselves(machine: Clone) -> None:

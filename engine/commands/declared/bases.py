@@ -43,6 +43,7 @@ DECLARATIONS = (
             Parameter("file", N_("the file; - is standard input"), PATH, required=True, positional=True),
             _FORMAT,
             Parameter("strict", N_("import nothing when a row is refused"), flag=True),
+            Parameter("dry-run", N_("only say what would be done, after the same checks"), flag=True),
         ),
         changing=True,
         faces=_SHELL,

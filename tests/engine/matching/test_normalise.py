@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.matching.normalise import normalise, phrase_hash
+from engine.matching.normalise import CHARACTERS_MAX, characters_known, normalise, phrase_hash
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,10 @@ def test_a_normalised_phrase_is_its_own_form(text: str) -> None:
 def test_hash_is_32_hex_digits_and_differs_by_form() -> None:
     assert len(phrase_hash("привет")) == 32
     assert int(phrase_hash("привет"), 16) != int(phrase_hash("пока"), 16)
+
+
+def test_what_is_remembered_of_characters_has_a_bound() -> None:
+    for code in range(2 * CHARACTERS_MAX):
+        normalise(chr(0x3400 + code))
+    assert characters_known() == CHARACTERS_MAX
+    assert normalise("Ещё\u0301 раз, 漢字!") == "еще раз 漢字"
