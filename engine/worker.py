@@ -21,6 +21,7 @@ from engine.desk import Stores, open_desk
 from engine.errors import BadJob
 from engine.handle import handle
 from engine.job import Job, TickJob, parse_job
+from engine.limits import allow_cpu
 from engine.tickers.run import run_tick
 from engine.verdict import Verdict
 from engine.wire import Wire
@@ -42,6 +43,7 @@ def serve(connection: socket.socket, settings: Settings) -> None:
         job = _parsed(line)
         if job is None:
             return
+        allow_cpu(job.left_s())
         verdict = _verdict(job, stores, wire)
         is_worn = count == settings.engine.jobs_per_worker or _memory_mb() > settings.engine.worker_memory_mb
         if not _report(wire, job, replace(verdict, retire=is_worn)) or is_worn:

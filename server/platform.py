@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -33,13 +34,15 @@ from server.childspec import ChildSpec
 from server.commands.context import Resources
 from server.control import ControlServer
 from server.dispatcher.dispatcher import Dispatcher
+from server.dispatcher.limits import worker_limits
 from server.dispatcher.pool import Pool
 from server.dispatcher.sources import CommandSource, WorkerSource, ZygoteSource
 from server.gauges import Gauges
 from server.host import host_id
 from server.log_levels import Levels
+from server.logs import open_log
 from server.notify import notify
-from server.orphans import become_subreaper, kill_adopted, reap_adopted
+from server.orphans import Sweeper, become_subreaper, kill_adopted, reap_adopted
 from server.platform_log import FORMAT, PlatformLog
 from server.process import Child, child_environment
 from server.snapshots import bot_info, steady, steady_uptime, worker_infos
@@ -55,6 +58,7 @@ LOCK_WAIT_S = 10.0  # for a command of the shell, or a platform on its way out, 
 READY_WITHIN_S = 60.0
 DRAIN_S = 20.0  # at a stop: for the jobs that are under way
 ASKS_AT_ONCE = 4
+ENGINE = "engine"  # the log of all workers, and what is shown when none of them starts
 
 log = logging.getLogger("salo")
 
@@ -93,11 +97,13 @@ class Platform:
         self._executor = ThreadPoolExecutor(ASKS_AT_ONCE, thread_name_prefix="ask")
         self._zygote = ZygoteSource()
         self._supervisor = Supervisor(settings, self._on_process, self._on_line, on_started=self._on_started)
-        self._pool = Pool(self._worker_source(), settings.engine.workers, settings.engine.jobs_per_worker)
+        self._sweeper = Sweeper()
+        self._engine_log = open_log(settings, ENGINE, self._on_line)  # of all workers
+        self._pool = self._new_pool(self._worker_source(), settings.engine.workers, self._on_trouble)
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
         self.board = Board(self._control.publish)
-        self._tickers = Tickers(settings, self._zygote, self.board)
+        self._tickers = Tickers(settings, self._new_pool(self._zygote, settings.tickers.workers), self.board)
         self._gauges = Gauges(settings, lambda: self._bots.values(), lambda: self._control.has_subscribers)
         self._counting: asyncio.Task[None] | None = None
         self._dispatcher: Dispatcher | None = None
@@ -113,6 +119,7 @@ class Platform:
         known = [(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
         bots = [bot_info(bot, lane, self.board.bot_health(bot.name), self._gauges.unsolved(bot)) for bot, lane in known]
         workers = [*worker_infos(self._pool.pids), *worker_infos(self._tickers.pids, "ticker")]
+        workers += [trouble] if (trouble := self._pool.trouble("worker", ENGINE)) else []
         processes = [*map(steady, self._supervisor.processes()), *workers]
         lamps = self.board.lamps(processes)
         return PlatformSnapshot(self._facts(lamps), bots, processes, self.board.tickers(), self._control.seq)
@@ -245,6 +252,7 @@ class Platform:
         await self._pool.stop()
         await self._supervisor.stop_all()
         kill_adopted()
+        self._engine_log.close()
         self._own_log.tell(None)
         await self._control.stop()
         if self._listener is not None:
@@ -282,4 +290,20 @@ class Platform:
         command = self._settings.engine.command
         if not command:
             return self._zygote
-        return CommandSource(command, child_environment(self._settings), self._on_line)
+        return CommandSource(command, child_environment(self._settings))
+
+    def _new_pool(self, source: WorkerSource, size: int, on_trouble: Callable[[], None] = lambda: None) -> Pool:
+        return Pool(
+            source,
+            size,
+            self._settings.engine.jobs_per_worker,
+            limits=worker_limits(self._settings),
+            on_line=self._engine_log.write,
+            on_end=self._sweeper.sweep,
+            on_trouble=on_trouble,
+        )
+
+    def _on_trouble(self) -> None:
+        """Tell at once that no worker of the engine starts, or that one does again; each snapshot tells it, too."""
+        well = ProcessInfo("worker", ENGINE, None, "running", 0, None, None)
+        self._control.publish("process", asdict(self._pool.trouble("worker", ENGINE) or well))

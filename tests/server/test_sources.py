@@ -29,19 +29,22 @@ def play_zygote(control: socket.socket) -> None:
     """Answer each ``fork`` as the zygote does; the forked worker echoes verdicts until its socket closes."""
     while control.recv(100) == b"fork":
         ours, theirs = socket.socketpair()
+        heard, said = os.pipe()
         pid = os.fork()
         if pid == 0:
             control.close()
             ours.close()
+            os.close(heard)
             for line in theirs.makefile("rb"):
                 theirs.sendall(line[:-2] + b', "verdict": "done"}\n')
             os._exit(0)
         theirs.close()
         pidfd = os.pidfd_open(pid)
-        rights = array.array("i", [ours.fileno(), pidfd])
+        rights = array.array("i", [ours.fileno(), pidfd, heard])
         control.sendmsg([b'{"pid": %d}' % pid], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
         ours.close()
-        os.close(pidfd)
+        for descriptor in (pidfd, heard, said):
+            os.close(descriptor)
 
 
 @pytest.fixture
@@ -157,17 +160,19 @@ def test_a_cancelled_job_leaves_no_worker_behind(tmp_path: Path) -> None:
 
 def test_what_a_program_writes_is_passed_on_line_by_line() -> None:
     lines: list[str] = []
+    trouble = []
 
     async def scene() -> None:
         script = "import sys; print('one'); print('x' * 5000, file=sys.stderr); sys.stdout.write('end'); sys.exit(3)"
-        source = CommandSource([sys.executable, "-c", script], ENV, lambda name, line: lines.append(line))
-        control, _pid, pidfd = await source.start_worker()
-        await until(lambda: "exited with 3" in lines and "end" in lines)
-        control.close()
-        os.close(pidfd)
+        pool = Pool(CommandSource([sys.executable, "-c", script], ENV), 1, 1000, on_line=lines.append)
+        pool.start()
+        await until(lambda: "end" in lines and pool.trouble("worker", "engine"))
+        trouble.append(pool.trouble("worker", "engine"))
+        await pool.stop()
 
     asyncio.run(scene())
-    assert "one" in lines and "x" * 4096 in lines
+    assert "one" in lines and "x" * 4096 + " …" in lines
+    assert trouble[0].reason == "exited with 3; its last words: end"
 
 
 def test_a_program_that_cannot_start_does_not_spin(tmp_path: Path) -> None:

@@ -9,7 +9,11 @@ from engine.vk.random_id import derive_random_id, event_number
 
 @pytest.mark.parametrize(
     ("place", "number"),
-    [((123456, 101, 7, 0), 1387621678), ((123456, 2_000_000_001, 40, 1), 509955805), ((1, 2, event_number("abc"), 0), 728130030)],
+    [
+        ((123456, 101, 7, 0), 1387621678),
+        ((123456, 2_000_000_001, 40, 1), 509955805),
+        ((1, 2, event_number("abc"), 0), 728130030),
+    ],
 )
 def test_numbers_are_those_that_other_engines_derive(place: tuple[int, int, int, int], number: int) -> None:
     assert derive_random_id(*place) == number
