@@ -26,17 +26,19 @@ from db.protocol import Health, PlatformSnapshot, ProcessInfo, TickerInfo
 from db.settings import Settings
 from db.texts import _
 from db.version import VERSION
-from server.asking import answerer
+from server.asking import OnAsk, answerer
 from server.board import Board
 from server.callback.listener import open_listener
-from server.children import ZYGOTE, callback_place, callback_specs, journal_spec, zygote_spec
+from server.children import ZYGOTE, callback_place, callback_specs, engine_environment, journal_spec, zygote_spec
 from server.childspec import ChildSpec
 from server.commands.context import Resources
 from server.control import ControlServer
 from server.dispatcher.dispatcher import Dispatcher
+from server.dispatcher.finder import Finder
 from server.dispatcher.limits import worker_limits
 from server.dispatcher.pool import Pool
 from server.dispatcher.sources import CommandSource, WorkerSource, ZygoteSource
+from server.engine_asks import EngineAsks
 from server.gauges import Gauges
 from server.host import host_id
 from server.log_levels import Levels
@@ -44,7 +46,7 @@ from server.logs import open_log
 from server.notify import notify
 from server.orphans import Sweeper, become_subreaper, kill_adopted, reap_adopted
 from server.platform_log import FORMAT, PlatformLog
-from server.process import Child, child_environment
+from server.process import Child
 from server.snapshots import bot_info, steady, steady_uptime, worker_infos
 from server.storage.check import check_external
 from server.storage.embedded_mariadb import mariadb_spec
@@ -58,6 +60,7 @@ LOCK_WAIT_S = 10.0  # for a command of the shell, or a platform on its way out, 
 READY_WITHIN_S = 60.0
 DRAIN_S = 20.0  # at a stop: for the jobs that are under way
 ASKS_AT_ONCE = 4
+FINDERS = 1  # workers of ours that look phrases up for another engine
 ENGINE = "engine"  # the log of all workers, and what is shown when none of them starts
 
 log = logging.getLogger("salo")
@@ -100,6 +103,7 @@ class Platform:
         self._sweeper = Sweeper()
         self._engine_log = open_log(settings, ENGINE, self._on_line)  # of all workers
         self._pool = self._new_pool(self._worker_source(), settings.engine.workers, self._on_trouble)
+        self._finders = self._new_pool(self._zygote, FINDERS) if settings.engine.command else None
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
         self.board = Board(self._control.publish)
@@ -119,6 +123,7 @@ class Platform:
         known = [(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
         bots = [bot_info(bot, lane, self.board.bot_health(bot.name), self._gauges.unsolved(bot)) for bot, lane in known]
         workers = [*worker_infos(self._pool.pids), *worker_infos(self._tickers.pids, "ticker")]
+        workers += worker_infos(self._finders.pids, "finder") if self._finders else []
         workers += [trouble] if (trouble := self._pool.trouble("worker", ENGINE)) else []
         processes = [*map(steady, self._supervisor.processes()), *workers]
         lamps = self.board.lamps(processes)
@@ -220,6 +225,8 @@ class Platform:
 
     async def _start_lanes(self) -> None:
         self._pool.start()
+        if self._finders is not None:
+            self._finders.start()
         host = host_id(self._settings.state)
         dispatcher = Dispatcher(
             self._settings,
@@ -228,7 +235,7 @@ class Platform:
             self._pool,
             host,
             self._on_step,
-            answerer(self._resources, self, self._executor),
+            self._on_ask(),
         )
         await dispatcher.start()
         self._dispatcher = dispatcher
@@ -250,6 +257,8 @@ class Platform:
         if self._dispatcher is not None:
             await self._dispatcher.drain(DRAIN_S)
         await self._pool.stop()
+        if self._finders is not None:
+            await self._finders.stop()
         await self._supervisor.stop_all()
         kill_adopted()
         self._engine_log.close()
@@ -290,7 +299,15 @@ class Platform:
         command = self._settings.engine.command
         if not command:
             return self._zygote
-        return CommandSource(command, child_environment(self._settings))
+        return CommandSource(command, engine_environment(self._settings))
+
+    def _on_ask(self) -> OnAsk:
+        """Return who answers what workers ask. Ours ask for commands alone."""
+        line = answerer(self._resources, self, self._executor)
+        if self._finders is None:
+            return line
+        asks = ThreadPoolExecutor(self._settings.engine.workers, thread_name_prefix="engine-ask")
+        return EngineAsks(self._settings, lambda: self._resources.redis, asks, line, Finder(self._finders).find)
 
     def _new_pool(self, source: WorkerSource, size: int, on_trouble: Callable[[], None] = lambda: None) -> Pool:
         return Pool(

@@ -17,7 +17,7 @@ from salo_tui.widgets.span_table import SpanTable
 from salo_tui.widgets.table_lines import Column
 from salo_tui.words import NOTHING, UNKNOWN, duration, memory, process_look
 
-WORKERS, WORKERS_LOG = ("worker", "ticker"), "engine"  # they come and go, and share a log
+WORKERS, WORKERS_LOG = ("worker", "ticker", "finder"), "engine"  # they come and go, and share a log
 
 
 def columns() -> tuple[Column, ...]:

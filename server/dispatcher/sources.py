@@ -16,6 +16,7 @@ from db.errors import BadJson, SaloError
 from server.process import CONTROL_FD, Child, Exit, spawn
 
 ANSWER_S = 5.0  # for the zygote's answer to a fork
+WARM_S = 60.0  # for its first: it loads everything before, and on a machine that is busy that takes long
 ANSWER_MAX = 4096  # bytes of it
 END_S = 0.5  # from a worker's end until it is known how
 _DESCRIPTORS = 3  # of a forked worker: job socket, pidfd, output
@@ -56,13 +57,14 @@ class ZygoteSource:
         self._control: socket.socket | None = None
         self._one_at_a_time = asyncio.Lock()
         self._answer: asyncio.Future[Started] | None = None
+        self._is_warm = False
         self._ends: dict[int, asyncio.Future[str]] = {}  # of workers that live, by pid
 
     def attach(self, control: socket.socket) -> None:
         """Use the control socket of a zygote that was just started; it is ours from now on."""
         self.detach()
         control.setblocking(False)
-        self._control = control
+        self._control, self._is_warm = control, False
         asyncio.get_running_loop().add_reader(control, self._on_readable)
 
     def detach(self) -> None:
@@ -84,7 +86,7 @@ class ZygoteSource:
             loop = asyncio.get_running_loop()
             self._answer = loop.create_future()
             try:
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(ANSWER_S if self._is_warm else WARM_S):
                     await loop.sock_sendall(control, b"fork")
                     return await self._answer
             except (OSError, TimeoutError) as error:
@@ -127,6 +129,7 @@ class ZygoteSource:
             raise OSError(str(told.get("error") or "its answer lacks descriptors"))
         if self._answer is None or self._answer.done():
             raise OSError("an answer that nobody waits for")
+        self._is_warm = True
         self._answer.set_result(self._started(int(told["pid"]), *descriptors))
 
     def _started(self, pid: int, job: int, pidfd: int, output: int) -> Started:

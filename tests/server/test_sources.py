@@ -106,7 +106,7 @@ def test_workers_are_forked_by_the_zygote_and_by_its_successor(start_zygote: Cal
 
 
 def test_a_zygote_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.dispatcher.sources.ANSWER_S", 0.05)
+    monkeypatch.setattr("server.dispatcher.sources.WARM_S", 0.05)
 
     async def scene() -> None:
         source = ZygoteSource()
@@ -199,7 +199,7 @@ def test_our_own_zygote_speaks_the_same_protocol(redis_service: RedisService, tm
         source.attach(zygote.control)  # type: ignore[arg-type]
         pool = Pool(source, 2, 1000)
         pool.start()
-        await until(lambda: len(pool.pids) == 2)
+        await until(lambda: len(pool.pids) == 2, 60)
         handle = await pool.acquire()
         bot = {"name": "b0", "bot_id": 1, "group_id": 100, "base": "phrases", "db": 3}
         job = {"job": "1", "kind": "unheard of", "bot": bot, "token": "t", "event": message(), "entry": "1-0"}
