@@ -20,7 +20,7 @@ from typing import Any
 
 from db.bot_config import BotConfig
 from db.bots import Bot
-from db.errors import EXIT_OK, NotFound
+from db.errors import EXIT_OK, BadSettings, NotFound
 from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
 from db.protocol import Health, PlatformSnapshot, ProcessInfo, TickerInfo
 from db.settings import Settings
@@ -39,6 +39,7 @@ from server.dispatcher.limits import worker_limits
 from server.dispatcher.pool import Pool
 from server.dispatcher.sources import CommandSource, WorkerSource, ZygoteSource
 from server.engine_asks import EngineAsks
+from server.engine_check import check_engine
 from server.gauges import Gauges
 from server.host import host_id
 from server.log_levels import Levels
@@ -299,6 +300,10 @@ class Platform:
         command = self._settings.engine.command
         if not command:
             return self._zygote
+        try:
+            check_engine(self._settings)
+        except BadSettings as error:
+            log.error(error)  # events are taken nevertheless, and the program may yet come
         return CommandSource(command, engine_environment(self._settings))
 
     def _on_ask(self) -> OnAsk:

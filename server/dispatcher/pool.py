@@ -19,7 +19,7 @@ from db.errors import BadJson
 from db.protocol import ProcessInfo
 from server.dispatcher.limits import Limits
 from server.dispatcher.saying import Saying
-from server.dispatcher.sources import NoWorker, Started, WorkerSource
+from server.dispatcher.sources import NEVER_RAN, NoWorker, Started, WorkerSource, ZygoteDown
 from server.dispatcher.starts import Starts
 from server.dispatcher.verdicts import BadVerdict, Verdict, parse_verdict
 
@@ -29,6 +29,7 @@ KILL_S = 2.0  # for a killed process to be gone
 SPEAK_S = 0.2  # at the deadline, for a worker to say on stderr where it is
 LAST_LINE_S = 0.1  # for what a worker wrote just before its end; a child of it may hold the socket open
 YOUNG_S = 1.0  # a worker that ends sooner counts as one that could not start
+PROOF_S = 0.5  # that a worker must live before its first job, while others could not be started
 START_PAUSE_S, START_PAUSE_MOST_S = 0.05, 5.0
 
 Ask = dict[str, Any]
@@ -43,6 +44,10 @@ class WorkerDied(Exception):
     def __init__(self, reason: str, last_words: str = "") -> None:
         super().__init__(reason)
         self.last_words = last_words
+
+
+class NeverRan(WorkerDied):
+    """The worker's program could not be started: the job is as if it had not been handed out."""
 
 
 class DeadlineMissed(WorkerDied):
@@ -93,8 +98,10 @@ class Worker:
             is_end = isinstance(error, (OSError, EOFError))
             has_ended = is_end and await self.wait_ended(LAST_LINE_S)
             await self._destroy()
-            how = (await self._how_ended() if has_ended else "it closed its socket") if is_end else ""
-            raise self._died(f"ended without a verdict: {how}" if is_end else f"broke the protocol: {error}") from None
+            if not is_end:
+                raise self._died(f"broke the protocol: {error}") from None
+            how = await self._how_ended() if has_ended else "it closed its socket"
+            raise self._died(f"ended without a verdict: {how}", never_ran=how in NEVER_RAN) from None
         except BaseException:
             self.kill()
             raise
@@ -152,9 +159,9 @@ class Worker:
         self.failure = f"no verdict within {deadline_s:g} s; worker {self.pid} was killed"
         return DeadlineMissed(self.failure, self._saying.finish())
 
-    def _died(self, reason: str) -> WorkerDied:
+    def _died(self, reason: str, *, never_ran: bool = False) -> WorkerDied:
         self.failure = f"worker {self.pid} {reason}"
-        return WorkerDied(self.failure, self._saying.finish())
+        return (NeverRan if never_ran else WorkerDied)(self.failure, self._saying.finish())
 
     async def _verdict(self, job_id: str, on_ask: OnAsk) -> Verdict:
         for _ in range(LINES_MAX):
@@ -295,6 +302,8 @@ class Pool:
             started_s, worker = time.monotonic(), None
             try:
                 worker = await self._open(await self._source.start_worker())
+            except ZygoteDown:
+                log.debug("no engine worker: the zygote is not running")
             except NoWorker as error:
                 self._note_failure(str(error))
             except Exception:
@@ -310,7 +319,8 @@ class Pool:
 
     async def _stay(self, worker: Worker) -> None:
         self._workers.add(worker)
-        self._give_back(worker)
+        if not self._starts.failures or not await worker.wait_ended(PROOF_S):
+            self._give_back(worker)
         await worker.gone.wait()
         # A worker that was told to end has a moment; the next one does not wait for it.
         task = asyncio.get_running_loop().create_task(self._see_off(worker))

@@ -15,6 +15,7 @@ from db import codec
 from db.errors import BadJson, SaloError
 from server.process import CONTROL_FD, Child, Exit, spawn
 
+NEVER_RAN = ("exited with 126", "exited with 127")  # what the launching shell says of a program that it cannot start
 ANSWER_S = 5.0  # for the zygote's answer to a fork
 WARM_S = 60.0  # for its first: it loads everything before, and on a machine that is busy that takes long
 ANSWER_MAX = 4096  # bytes of it
@@ -24,6 +25,10 @@ _DESCRIPTORS = 3  # of a forked worker: job socket, pidfd, output
 
 class NoWorker(SaloError):
     """A worker could not be started now; the pool tries again."""
+
+
+class ZygoteDown(NoWorker):
+    """The zygote does not run: its keeper tells of that, and starts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class ZygoteSource:
         async with self._one_at_a_time:
             control = self._control
             if control is None:
-                raise NoWorker("the zygote is not running")
+                raise ZygoteDown("the zygote is not running")
             loop = asyncio.get_running_loop()
             self._answer = loop.create_future()
             try:
