@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,16 @@ from tests.system.poisoned_zygote import POISONS
 from tests.system.processes import of_home, salo, status
 
 TABLES = {
-    "engine": {"workers": 6, "deadline_s": 3.0, "worker_file_max_mb": 64},
+    "engine": {"workers": 6, "deadline_s": 5.0, "worker_file_max_mb": 64},
     "lanes": {"attempts": 2, "conversation_max": 10_000},
 }
 TOLD = {  # what the letter of each poison says, and what of its trace
     "raise": ("RuntimeError: poisoned", "in bad_code"),
     "segfault": ("ended without a verdict: killed by SIGSEGV", "in bad_memory"),
-    "loop": ("no verdict within 3 s", "in endless_loop"),
+    "loop": ("no verdict within 5 s", "in endless_loop"),
     "memory": ("MemoryError", "in much_memory"),
     "fork": ("ended without a verdict: exited with 7", ""),
-    "print": ("no verdict within 3 s", "in much_output"),
+    "print": ("no verdict within 5 s", "in much_output"),
     "file": ("OSError: [Errno 27]", "in big_file"),
 }
 
@@ -99,7 +100,7 @@ def test_a_poisoned_message_costs_its_own_answer_alone(monkeypatch: pytest.Monke
             assert sorted(await replies(stage)) == sorted(others * 2)
 
             assert not any(map(is_alive, forked(settings)))
-            assert len(forked(settings)) in (0, 24)  # none where a worker may not fork
+            assert forked(settings) or os.geteuid() != 0  # others than root may not fork in a worker at all
             assert not (settings.home / "big").exists() or (settings.home / "big").stat().st_size <= 64 << 20
             logged = sum(path.stat().st_size for path in settings.state.logs.glob("engine.log*"))
             assert logged < 4 << 20
