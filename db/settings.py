@@ -84,6 +84,8 @@ class EngineSettings(_Table):
     deadline_s: float = Field(30.0, ge=0.5, le=600, description="a worker that takes longer for one job is killed")
     jobs_per_worker: int = Field(2000, ge=1, le=1_000_000, description="jobs after which a worker is replaced")
     worker_memory_mb: int = Field(256, ge=64, le=16384, description="MiB above which a worker is replaced")
+    worker_memory_max_mb: int = Field(1024, ge=128, le=1_048_576, description="MiB that a worker never gets more of")
+    worker_file_max_mb: int = Field(512, ge=16, le=1_048_576, description="MiB of the largest file a worker may write")
 
 
 class LaneSettings(_Table):

@@ -114,7 +114,7 @@ def _reply(desk: JobDesk, message: Message, address: Address) -> Verdict:
         return _send_text(desk, message, "done", command, Match(address.text))
     started = time.monotonic()
     book = desk.stores.library.book(desk.job.bot.base, desk.job.base_delta)
-    dice = dice_of(desk)
+    dice = dice_of(desk.job.bot.group_id, desk.job.event_id)
     found = find_answer((address.text, address.bare), book, desk.job.bot.bot_id, _threshold(desk), dice)
     desk.timings_ms["match"] = _since_ms(started)
     if found is None:

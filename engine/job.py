@@ -79,12 +79,31 @@ class TickJob:
         return self.ends_at - time.monotonic()
 
 
-def parse_job(line: bytes) -> Job | TickJob:
+@dataclass(frozen=True, slots=True)
+class FindJob:
+    """One phrase to be looked up, for an engine that has no phrases of its own. ``names`` are put into the answer."""
+
+    id: str
+    bot: BotCard
+    text: str
+    names: dict[str, str]
+    event_id: str
+    base_delta: str
+    ends_at: float
+
+    def left_s(self) -> float:
+        """Seconds until the platform kills whoever still works on this."""
+        return self.ends_at - time.monotonic()
+
+
+def parse_job(line: bytes) -> Job | TickJob | FindJob:
     """Return the job of one line. Raises ``BadJob``."""
     try:
         raw = codec.loads(line)
         if raw["kind"] == "tick":
             return _tick(raw)
+        if raw["kind"] == "find":
+            return _find(raw)
         lease = raw["lease"]
         return Job(
             id=str(raw["job"]),
@@ -117,6 +136,18 @@ def _tick(raw: dict[str, Any]) -> TickJob:
         entry=str(raw["entry"]),
         lease_key=str(lease.get("key") or ""),
         lease_value=str(lease.get("value") or ""),
+        ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
+    )
+
+
+def _find(raw: dict[str, Any]) -> FindJob:
+    return FindJob(
+        id=str(raw["job"]),
+        bot=_card(raw["bot"]),
+        text=str(raw["text"]),
+        names={str(key): str(value) for key, value in raw["names"].items()},
+        event_id=str(raw["event_id"]),
+        base_delta=str(raw.get("base_delta") or ""),
         ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import faulthandler
 import logging
 import os
 import signal
@@ -43,8 +44,10 @@ def set_up_logging(settings: Settings) -> None:
 
 
 def start_as_child() -> None:
-    """Leave Ctrl+C to the platform, which stops us in its order."""
+    """Leave Ctrl+C to the platform, which stops us in its order; say where we are when a signal ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()  # SIGSEGV, SIGBUS, SIGFPE, SIGILL, and SIGABRT, which the platform sends at the deadline
+    faulthandler.register(signal.SIGXCPU, chain=True)
 
 
 def die_with_parent(parent: int) -> None:

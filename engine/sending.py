@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import redis
+
 from db import codec
 from db.marks import Mark, later_messages
 from engine.desk import JobDesk
@@ -49,18 +51,24 @@ def kept_draft(mark: Mark) -> Draft:
 
 def send(desk: JobDesk, message: Message, draft: Draft) -> Verdict:
     """Write ``draft`` down and send it, or go on with what an earlier try wrote down."""
-    mark = desk.mark.begin(draft.as_json(), desk.job.bot.db, message.peer_id, _notes(draft))
+    mark = desk.mark.begin(draft.as_json(), desk.job.bot.db, message.peer_id, notes_of(draft))
     return resume(desk, message, mark) if mark else _send_parts(desk, draft, frozenset())
 
 
 def resume(desk: JobDesk, message: Message, mark: Mark) -> Verdict:
     """Send the parts that an earlier try did not know to be sent. Raises ``MayHaveBeenSent`` when that was long ago."""
-    if mark.age_ms > MARK_AGE_MAX_S * 1000:
-        raise MayHaveBeenSent(f"may have been sent: a try {mark.age_ms // 60_000} min ago did not report")
-    later = later_messages(desk.stores.redis, desk.job.bot.name, desk.job.entry, message.peer_id, message.cmid)
-    if later >= LATER_MAX:
-        raise MayHaveBeenSent(f"may have been sent: {later} messages came after it")
+    doubt = doubt_about(mark, desk.stores.redis, desk.job.bot.name, desk.job.entry, message.peer_id, message.cmid)
+    if doubt:
+        raise MayHaveBeenSent(doubt)
     return _send_parts(desk, kept_draft(mark), frozenset(mark.sent))
+
+
+def doubt_about(mark: Mark, client: redis.Redis, bot: str, entry: str, peer_id: int, cmid: int) -> str:
+    """Return why VK may not know a repeat of these parts any more, empty when it does: then they may be sent again."""
+    if mark.age_ms > MARK_AGE_MAX_S * 1000:
+        return f"may have been sent: a try {mark.age_ms // 60_000} min ago did not report"
+    later = later_messages(client, bot, entry, peer_id, cmid)
+    return f"may have been sent: {later} messages came after it" if later >= LATER_MAX else ""
 
 
 def _send_parts(desk: JobDesk, draft: Draft, sent: frozenset[int]) -> Verdict:
@@ -111,12 +119,12 @@ def sent_id(answer: Any) -> int | None:
     return item.get("conversation_message_id") or item.get("message_id") or None
 
 
-def dice_of(desk: JobDesk) -> random.Random:
+def dice_of(group_id: int, event_id: str) -> random.Random:
     """Return dice that fall the same way for every try of one event."""
-    return random.Random(f"{desk.job.bot.group_id}:{desk.job.event_id}")
+    return random.Random(f"{group_id}:{event_id}")
 
 
-def _notes(draft: Draft) -> dict[str, str]:
+def notes_of(draft: Draft) -> dict[str, str]:
     """Return what /why tells of this conversation later."""
     match = draft.match
     if match.phrase is None:

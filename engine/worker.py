@@ -20,7 +20,9 @@ from db.settings import Settings
 from engine.desk import Stores, open_desk
 from engine.errors import BadJob
 from engine.handle import handle
-from engine.job import Job, TickJob, parse_job
+from engine.job import FindJob, Job, TickJob, parse_job
+from engine.limits import allow_cpu
+from engine.lookup import look_up
 from engine.tickers.run import run_tick
 from engine.verdict import Verdict
 from engine.wire import Wire
@@ -42,6 +44,7 @@ def serve(connection: socket.socket, settings: Settings) -> None:
         job = _parsed(line)
         if job is None:
             return
+        allow_cpu(job.left_s())
         verdict = _verdict(job, stores, wire)
         is_worn = count == settings.engine.jobs_per_worker or _memory_mb() > settings.engine.worker_memory_mb
         if not _report(wire, job, replace(verdict, retire=is_worn)) or is_worn:
@@ -66,7 +69,7 @@ def _use_idle_moment(stores: Stores) -> None:
         log.exception("idle work failed")
 
 
-def _parsed(line: bytes) -> Job | TickJob | None:
+def _parsed(line: bytes) -> Job | TickJob | FindJob | None:
     try:
         return parse_job(line)
     except BadJob as error:
@@ -74,9 +77,11 @@ def _parsed(line: bytes) -> Job | TickJob | None:
         return None
 
 
-def _verdict(job: Job | TickJob, stores: Stores, wire: Wire) -> Verdict:
+def _verdict(job: Job | TickJob | FindJob, stores: Stores, wire: Wire) -> Verdict:
     if isinstance(job, TickJob):
         verdict = run_tick(job, stores)
+    elif isinstance(job, FindJob):
+        verdict = look_up(job, stores)
     elif job.kind == "answer":
         verdict = handle(open_desk(job, stores, _asker(job, wire)))
     else:
@@ -86,7 +91,7 @@ def _verdict(job: Job | TickJob, stores: Stores, wire: Wire) -> Verdict:
     return verdict
 
 
-def _report(wire: Wire, job: Job | TickJob, verdict: Verdict) -> bool:
+def _report(wire: Wire, job: Job | TickJob | FindJob, verdict: Verdict) -> bool:
     """Send the verdict; False when the platform is gone, which then runs the event again."""
     try:
         wire.write(verdict.as_message(job.id))

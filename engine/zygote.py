@@ -1,12 +1,15 @@
 """The zygote: a warm process that forks engine workers on demand, in a third of a millisecond instead of a second.
 
-Control (descriptor 3): the platform writes ``fork``; the answer is ``{"pid": n}`` with two descriptors, the
-platform's end of the new worker's job socket and the worker's pidfd. The zygote ends when the control socket closes,
-and its workers with it. It has one thread and no connections, so that there is nothing a fork could tear.
+Control (descriptor 3): the platform writes ``fork``; the answer is ``{"pid": n}`` with three descriptors: the
+platform's end of the new worker's job socket, the worker's pidfd, and the reading end of what it writes to stdout and
+stderr. At a worker's end ``{"ended": n, "code": exit code or -signal}`` follows. The zygote ends when the control
+socket closes, and its workers with it. It has one thread and no connections, so that there is nothing a fork could
+tear.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import logging
@@ -22,6 +25,7 @@ from db.settings import Settings
 from engine import worker
 from engine.commands.dispatch import load_bodies
 from engine.commands.registry import registry
+from engine.limits import stay_alone
 from engine.process import (
     JOB_FD,
     close_other_descriptors,
@@ -34,7 +38,6 @@ from engine.process import (
 
 _ORDER = b"fork"
 _WARM = ("vk_api", "rapidfuzz.process", "rapidfuzz.distance", "redis", "hiredis", "peewee", "pymysql", "playhouse.pool")
-_WORKER_OOM_SCORE = "500"  # when memory runs out, the disposable go first
 
 log = logging.getLogger("engine.zygote")
 
@@ -111,6 +114,7 @@ class _Zygote:
     def _fork(self) -> None:
         """Fork one worker and hand out its socket and pidfd. A failure is answered without descriptors."""
         ours, theirs = socket.socketpair()
+        heard, said = os.pipe()
         parent = os.getpid()
         try:
             pid = os.fork()
@@ -118,20 +122,24 @@ class _Zygote:
             log.error("fork failed error=%s", error)
             ours.close()
             theirs.close()
+            os.close(heard)
+            os.close(said)
             self._control.sendall(codec.dumps({"error": str(error)}))
             return
         if pid == 0:
-            _be_worker(theirs, parent, self._settings)
+            _be_worker(theirs, said, parent, self._settings)
         theirs.close()
+        os.close(said)
         pidfd = os.pidfd_open(pid)  # the child cannot have been reaped: only we do that
         try:
-            socket.send_fds(self._control, [codec.dumps({"pid": pid})], [ours.fileno(), pidfd])
+            socket.send_fds(self._control, [codec.dumps({"pid": pid})], [ours.fileno(), pidfd, heard])
         except OSError as error:
             log.error("worker not handed over pid=%d error=%s", pid, error)
             self._is_over = True
         finally:
             ours.close()
             os.close(pidfd)
+            os.close(heard)
 
     def _reap(self) -> None:
         try:
@@ -140,17 +148,29 @@ class _Zygote:
             return
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if ended is None:
                 return
-            code = os.waitstatus_to_exitcode(status)
-            level = logging.INFO if code in (0, -signal.SIGKILL) else logging.WARNING
-            log.log(level, "worker ended pid=%d code=%d", pid, code)
+            self._bury(ended.si_pid)
+
+    def _bury(self, pid: int) -> None:
+        """Reap a worker that has ended, kill what it started, and tell how it ended."""
+        # The number stays taken while its leader is not reaped, so this cannot hit another group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        _pid, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        level = logging.INFO if code in (0, -signal.SIGKILL) else logging.WARNING
+        log.log(level, "worker ended pid=%d code=%d", pid, code)
+        try:
+            self._control.sendall(codec.dumps({"ended": pid, "code": code}))
+        except OSError:
+            self._is_over = True  # the platform is gone
 
 
-def _be_worker(connection: socket.socket, parent: int, settings: Settings) -> NoReturn:
+def _be_worker(connection: socket.socket, output: int, parent: int, settings: Settings) -> NoReturn:
     """Live as a worker in the forked child. Never returns: nothing of the zygote's may run twice."""
     code = 1
     try:
@@ -158,8 +178,11 @@ def _be_worker(connection: socket.socket, parent: int, settings: Settings) -> No
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent)
+        os.setpgid(0, 0)  # killed as a whole when this process ends
+        for standard in (1, 2):
+            os.dup2(output, standard)
         close_other_descriptors(keep={connection.fileno()})
-        _be_expendable()
+        stay_alone()
         worker.serve(connection, settings)
         code = 0
     except BaseException:
@@ -167,14 +190,6 @@ def _be_worker(connection: socket.socket, parent: int, settings: Settings) -> No
     finally:
         sys.stderr.flush()
         os._exit(code)
-
-
-def _be_expendable() -> None:
-    try:
-        with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
-            file.write(_WORKER_OOM_SCORE)
-    except OSError:
-        return  # a container may forbid it
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from db.settings import Settings
 from db.state import reachable
+from engine.vk.version import API_VERSION
 from server.callback.listener import UNIX
 from server.childspec import ChildSpec
 from server.process import child_environment, python_argv
@@ -36,6 +37,11 @@ def zygote_spec(settings: Settings) -> ChildSpec:
     environment = {**child_environment(settings), "OPENBLAS_NUM_THREADS": "1"}  # a fork needs a single thread
     argv = python_argv(settings, "engine.zygote")
     return ChildSpec("zygote", ZYGOTE, argv, environment, essential=True, control=True)
+
+
+def engine_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of another engine's program: ours, and where VK is."""
+    return {**child_environment(settings), "SALO_API_URL": settings.vk.api_url, "SALO_API_VERSION": API_VERSION}
 
 
 def callback_place(settings: Settings) -> str:

@@ -1,16 +1,26 @@
-"""Grandchildren whose parent died come back to the platform: they are reaped when they end, and killed at the stop."""
+"""Grandchildren whose parent died come back to the platform: they are killed with it, and reaped when they end.
+
+Nobody else knows of them: a worker may have started them for a message that it was killed for.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from server.process import LIVING
 
+SWEEP_S = 5.0  # for killed orphans to be gone
+_LOOK_S = 0.005
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+log = logging.getLogger(__name__)
 
 
 def become_subreaper() -> None:
@@ -47,13 +57,39 @@ def reap_adopted() -> int:
 def kill_adopted(timeout_s: float = 2.0) -> int:
     """Kill and reap all of them, and what comes back to us meanwhile; return how many would not die in time."""
     end_s = time.monotonic() + timeout_s
-    while True:
-        for pid in adopted():
-            try:
-                os.kill(pid, signal.SIGKILL)  # our own child that nobody else reaps: the number cannot be reused
-            except ProcessLookupError:
-                continue
-        left = reap_adopted()
-        if not left or time.monotonic() > end_s:
-            return left
-        time.sleep(0.005)
+    while (left := _kill_once()) and time.monotonic() < end_s:
+        time.sleep(_LOOK_S)
+    return left
+
+
+def _kill_once() -> int:
+    for pid in adopted():
+        try:
+            os.kill(pid, signal.SIGKILL)  # our own child that nobody else reaps: the number cannot be reused
+        except ProcessLookupError:
+            continue
+    return reap_adopted()
+
+
+class Sweeper:
+    """Kills orphans without keeping the loop: ``sweep`` when a process ended that may have left some.
+
+    ``kill`` does one round and returns how many were not dead yet.
+    """
+
+    def __init__(self, kill: Callable[[], int] = _kill_once) -> None:
+        self._kill = kill
+        self._task: asyncio.Task[None] | None = None
+
+    def sweep(self) -> None:
+        """Begin; returns at once. A killed process may leave orphans of its own: they are looked for, too."""
+        if self._kill() and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        end_s = time.monotonic() + SWEEP_S
+        while time.monotonic() < end_s:
+            await asyncio.sleep(_LOOK_S)
+            if not self._kill():
+                return
+        log.error("orphans do not die waited_s=%.0f", SWEEP_S)

@@ -13,35 +13,50 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
 from db.bot_config import BotConfig
 from db.bots import Bot
-from db.errors import EXIT_OK, NotFound
+from db.errors import EXIT_OK, BadSettings, NotFound
 from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
 from db.protocol import Health, PlatformSnapshot, ProcessInfo, TickerInfo
 from db.settings import Settings
 from db.texts import _
 from db.version import VERSION
-from server.asking import answerer
+from server.asking import OnAsk, answerer
 from server.board import Board
 from server.callback.listener import open_listener
-from server.children import LONG_POLL, ZYGOTE, callback_place, callback_specs, journal_spec, long_poll_spec, zygote_spec
+from server.children import (
+    LONG_POLL,
+    ZYGOTE,
+    callback_place,
+    callback_specs,
+    engine_environment,
+    journal_spec,
+    long_poll_spec,
+    zygote_spec,
+)
 from server.childspec import ChildSpec
 from server.commands.context import Resources
 from server.control import ControlServer
 from server.dispatcher.dispatcher import Dispatcher
+from server.dispatcher.finder import Finder
+from server.dispatcher.limits import worker_limits
 from server.dispatcher.pool import Pool
 from server.dispatcher.sources import CommandSource, WorkerSource, ZygoteSource
+from server.engine_asks import EngineAsks
+from server.engine_check import check_engine
 from server.gauges import Gauges
 from server.host import host_id
 from server.log_levels import Levels
+from server.logs import open_log
 from server.notify import notify
-from server.orphans import become_subreaper, kill_adopted, reap_adopted
+from server.orphans import Sweeper, become_subreaper, kill_adopted, reap_adopted
 from server.platform_log import FORMAT, PlatformLog
-from server.process import Child, child_environment
+from server.process import Child
 from server.snapshots import bot_info, steady, steady_uptime, worker_infos
 from server.storage.check import check_external
 from server.storage.embedded_mariadb import mariadb_spec
@@ -55,6 +70,8 @@ LOCK_WAIT_S = 10.0  # for a command of the shell, or a platform on its way out, 
 READY_WITHIN_S = 60.0
 DRAIN_S = 20.0  # at a stop: for the jobs that are under way
 ASKS_AT_ONCE = 4
+FINDERS = 1  # workers of ours that look phrases up for another engine
+ENGINE = "engine"  # the log of all workers, and what is shown when none of them starts
 
 log = logging.getLogger("salo")
 
@@ -93,11 +110,14 @@ class Platform:
         self._executor = ThreadPoolExecutor(ASKS_AT_ONCE, thread_name_prefix="ask")
         self._zygote = ZygoteSource()
         self._supervisor = Supervisor(settings, self._on_process, self._on_line, on_started=self._on_started)
-        self._pool = Pool(self._worker_source(), settings.engine.workers, settings.engine.jobs_per_worker)
+        self._sweeper = Sweeper()
+        self._engine_log = open_log(settings, ENGINE, self._on_line)  # of all workers
+        self._pool = self._new_pool(self._worker_source(), settings.engine.workers, self._on_trouble)
+        self._finders = self._new_pool(self._zygote, FINDERS) if settings.engine.command else None
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
         self.board = Board(self._control.publish)
-        self._tickers = Tickers(settings, self._zygote, self.board)
+        self._tickers = Tickers(settings, self._new_pool(self._zygote, settings.tickers.workers), self.board)
         self._gauges = Gauges(settings, lambda: self._bots.values(), lambda: self._control.has_subscribers)
         self._counting: asyncio.Task[None] | None = None
         self._dispatcher: Dispatcher | None = None
@@ -114,6 +134,8 @@ class Platform:
         known = [(self._bots[name], lane) for name, lane in lanes.items() if name in self._bots]
         bots = [bot_info(bot, lane, self.board.bot_health(bot.name), self._gauges.unsolved(bot)) for bot, lane in known]
         workers = [*worker_infos(self._pool.pids), *worker_infos(self._tickers.pids, "ticker")]
+        workers += worker_infos(self._finders.pids, "finder") if self._finders else []
+        workers += [trouble] if (trouble := self._pool.trouble("worker", ENGINE)) else []
         processes = [*map(steady, self._supervisor.processes()), *workers]
         lamps = self.board.lamps(processes)
         return PlatformSnapshot(self._facts(lamps), bots, processes, self.board.tickers(), self._control.seq)
@@ -214,6 +236,8 @@ class Platform:
 
     async def _start_lanes(self) -> None:
         self._pool.start()
+        if self._finders is not None:
+            self._finders.start()
         host = host_id(self._settings.state)
         dispatcher = Dispatcher(
             self._settings,
@@ -222,7 +246,7 @@ class Platform:
             self._pool,
             host,
             self._on_step,
-            answerer(self._resources, self, self._executor),
+            self._on_ask(),
         )
         await dispatcher.start()
         self._dispatcher = dispatcher
@@ -244,8 +268,11 @@ class Platform:
         if self._dispatcher is not None:
             await self._dispatcher.drain(DRAIN_S)
         await self._pool.stop()
+        if self._finders is not None:
+            await self._finders.stop()
         await self._supervisor.stop_all()
         kill_adopted()
+        self._engine_log.close()
         self._own_log.tell(None)
         await self._control.stop()
         if self._listener is not None:
@@ -286,4 +313,32 @@ class Platform:
         command = self._settings.engine.command
         if not command:
             return self._zygote
-        return CommandSource(command, child_environment(self._settings), self._on_line)
+        try:
+            check_engine(self._settings)
+        except BadSettings as error:
+            log.error(error)  # events are taken nevertheless, and the program may yet come
+        return CommandSource(command, engine_environment(self._settings))
+
+    def _on_ask(self) -> OnAsk:
+        """Return who answers what workers ask. Ours ask for commands alone."""
+        line = answerer(self._resources, self, self._executor)
+        if self._finders is None:
+            return line
+        asks = ThreadPoolExecutor(self._settings.engine.workers, thread_name_prefix="engine-ask")
+        return EngineAsks(self._settings, lambda: self._resources.redis, asks, line, Finder(self._finders).find)
+
+    def _new_pool(self, source: WorkerSource, size: int, on_trouble: Callable[[], None] = lambda: None) -> Pool:
+        return Pool(
+            source,
+            size,
+            self._settings.engine.jobs_per_worker,
+            limits=worker_limits(self._settings),
+            on_line=self._engine_log.write,
+            on_end=self._sweeper.sweep,
+            on_trouble=on_trouble,
+        )
+
+    def _on_trouble(self) -> None:
+        """Tell at once that no worker of the engine starts, or that one does again; each snapshot tells it, too."""
+        well = ProcessInfo("worker", ENGINE, None, "running", 0, None, None)
+        self._control.publish("process", asdict(self._pool.trouble("worker", ENGINE) or well))

@@ -13,8 +13,8 @@ import vk_api
 from vk_api.exceptions import ApiError, ApiHttpError
 
 from engine.vk.errors import VkError, VkUnavailable, redacted
+from engine.vk.version import API_VERSION
 
-API_VERSION = "5.199"
 _HOSTS = ("https://api.vk.ru/", "https://api.vk.com/")  # what vk_api writes into its calls
 
 

@@ -17,7 +17,7 @@ from salo_tui.widgets.span_table import SpanTable
 from salo_tui.widgets.table_lines import Column
 from salo_tui.words import NOTHING, UNKNOWN, duration, memory, process_look
 
-WORKER = "worker"
+WORKERS, WORKERS_LOG = ("worker", "ticker", "finder"), "engine"  # they come and go, and share a log
 
 
 def columns() -> tuple[Column, ...]:
@@ -85,7 +85,7 @@ class ProcessesScreen(Frame):
         name = self.query_one(SpanTable).cursor_id
         process = self.salo.state.processes.get(name or "")
         if process is not None:
-            source = "zygote" if process.kind == WORKER else process.name  # workers write to their zygote's
+            source = WORKERS_LOG if process.kind in WORKERS else process.name
             log = self.query_one(FeedLog)
             log.set_title(_("{name} log").format(name=source))
             log.draw_from(self.salo.feeds.of(source))

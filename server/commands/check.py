@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+
 from db.links import is_maria_embedded, is_redis_embedded
 from db.protocol import CommandResult
 from db.texts import _
 from engine.commands.bind import Arguments
 from server.commands.context import PlatformContext
 from server.commands.run import bodies
+from server.engine_check import check_engine
 from server.storage.check import check_external
 from server.storage.programs import maria_program, redis_program
 
@@ -16,6 +19,7 @@ from server.storage.programs import maria_program, redis_program
 def check(context: PlatformContext, args: Arguments) -> CommandResult:
     """Say what the settings lead to. They were read, and so checked, before this runs."""
     settings = context.settings
+    check_engine(settings)
     warnings = check_external(settings)
     facts = {
         "settings": str(settings.source),
@@ -23,6 +27,7 @@ def check(context: PlatformContext, args: Arguments) -> CommandResult:
         "redis": _redis(context),
         "mariadb": str(maria_program()) if is_maria_embedded(settings) else settings.storage.mariadb,
         "api_url": settings.vk.api_url,
+        **({"engine": shlex.join(settings.engine.command)} if settings.engine.command else {}),
     }
     lines = [f"{name}: {value}" for name, value in facts.items()]
     lines += [_("warning: {text}").format(text=warning) for warning in warnings]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from db import codec
 from db.bases import BaseStore
 from db.bots import BotStore, generate_secret
 from db.errors import SaloError
@@ -31,6 +32,7 @@ from server.importing import import_answers
 from server.process import Child, child_environment, spawn
 
 PHRASES = Path(__file__).parent / "phrases_ru.tsv"
+PLATFORM = ("-m", "server.cli")  # what Python runs; a test may put another door before the same house
 START_S = 60.0  # until both processes answer
 STOP_S = 30.0  # until the platform has stopped by itself
 
@@ -135,7 +137,7 @@ def _settings(home: Path, api_url: str, tables: Mapping[str, Mapping[str, Any]])
 
 
 def _toml(value: Any) -> str:
-    return str(value) if isinstance(value, (int, float)) else f'"{value}"'
+    return codec.dumps(value).decode()  # of numbers, texts and lists of them TOML has the same form
 
 
 async def _first_line(child: Child) -> None:
@@ -159,7 +161,7 @@ async def _start_platform(settings: Settings) -> Child:
         environment = {**child_environment(settings), "NOTIFY_SOCKET": "@" + address[1:]}
         with log.open("ab") as output:
             platform = spawn(
-                [sys.executable, "-I", "-m", "server.cli", "--config", str(settings.source), "run"],
+                [sys.executable, "-I", *PLATFORM, "--config", str(settings.source), "run"],
                 env=environment,
                 stdout=output.fileno(),
             )

@@ -24,7 +24,7 @@ from server.dispatcher.batching import BatchedRedis
 from server.dispatcher.clock import RedisClock
 from server.dispatcher.conversations import DELAY_MAX_MS, UNTRIED, Conversations
 from server.dispatcher.jobs import answer_job
-from server.dispatcher.pool import DeadlineMissed, WorkerDied, WorkerHandle
+from server.dispatcher.pool import NeverRan, WorkerDied, WorkerHandle
 from server.dispatcher.rows import ignored_row, journal_rows
 from server.dispatcher.telling import UNTOLD, told_end
 from server.dispatcher.verdicts import Verdict
@@ -144,8 +144,9 @@ class Handling:
 
         try:
             return event, await worker.run(job, self._settings.engine.deadline_s, on_ask)
-        except (WorkerDied, DeadlineMissed) as error:
-            return event, Verdict("retry", reason=str(error))
+        except WorkerDied as error:
+            is_innocent = isinstance(error, NeverRan)
+            return event, Verdict("retry", reason=str(error), trace=error.last_words or None, outage=is_innocent)
 
     async def _conclude(self, entry: Entry, attempt: int, event: dict[str, Any], verdict: Verdict, worker: int) -> None:
         """Settle an attempt's end: acknowledge, put back with a delay, or bury at the last attempt."""

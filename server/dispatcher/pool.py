@@ -16,12 +16,20 @@ from typing import Any
 
 from db import codec
 from db.errors import BadJson
-from server.dispatcher.sources import NoWorker, Started, WorkerSource
+from db.protocol import ProcessInfo
+from server.dispatcher.limits import Limits
+from server.dispatcher.saying import Saying
+from server.dispatcher.sources import NEVER_RAN, NoWorker, Started, WorkerSource, ZygoteDown
+from server.dispatcher.starts import Starts
 from server.dispatcher.verdicts import BadVerdict, Verdict, parse_verdict
 
 LINE_MAX = 4 << 20  # bytes of one line from a worker; a longer one ends it
+LINES_MAX = 10_000  # from a worker for one job; one more ends it
 KILL_S = 2.0  # for a killed process to be gone
+SPEAK_S = 0.2  # at the deadline, for a worker to say on stderr where it is
+LAST_LINE_S = 0.1  # for what a worker wrote just before its end; a child of it may hold the socket open
 YOUNG_S = 1.0  # a worker that ends sooner counts as one that could not start
+PROOF_S = 0.5  # that a worker must live before its first job, while others could not be started
 START_PAUSE_S, START_PAUSE_MOST_S = 0.05, 5.0
 
 Ask = dict[str, Any]
@@ -31,10 +39,18 @@ log = logging.getLogger(__name__)
 
 
 class WorkerDied(Exception):
-    """A worker ended, or broke the protocol, before its verdict."""
+    """A worker ended, or broke the protocol, before its verdict; ``last_words`` is what it wrote during the job."""
+
+    def __init__(self, reason: str, last_words: str = "") -> None:
+        super().__init__(reason)
+        self.last_words = last_words
 
 
-class DeadlineMissed(Exception):
+class NeverRan(WorkerDied):
+    """The worker's program could not be started: the job is as if it had not been handed out."""
+
+
+class DeadlineMissed(WorkerDied):
     """A worker took too long, and was killed."""
 
 
@@ -43,42 +59,56 @@ class Worker:
 
     def __init__(
         self,
-        pid: int,
-        pidfd: int,
+        started: Started,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         jobs_max: int,
+        saying: Saying,
+        on_end: Callable[[], None],
     ) -> None:
-        self.pid = pid
+        self.pid = started.pid
         self.gone = asyncio.Event()
+        self.jobs = self.verdicts = 0
+        self.failure = ""  # why its last job has no verdict
         self._ended = asyncio.Event()  # the process itself
-        self._pidfd = pidfd
+        self._pidfd, self._how_ended = started.pidfd, started.how_ended
         self._reader, self._writer = reader, writer
-        self._jobs_left = jobs_max
-        asyncio.get_running_loop().add_reader(pidfd, self._on_end)
+        self._jobs_max = jobs_max
+        self._saying = saying
+        self._on_worker_end = on_end
+        self._is_busy = False
+        asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
     async def run(self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk) -> Verdict:
         """Return the verdict on one job. After ``WorkerDied``, ``DeadlineMissed`` or a cancel the process is dead."""
+        self.jobs += 1
+        self._is_busy = True
+        self._saying.begin(str(job.get("token") or ""))
         try:
             async with asyncio.timeout(deadline_s):
                 self._writer.write(codec.dumps(job) + b"\n")
                 await self._writer.drain()
                 verdict = await self._verdict(str(job["job"]), on_ask)
         except TimeoutError:
+            await self._let_speak()
             await self._destroy()
-            raise DeadlineMissed(f"no verdict within {deadline_s:g} s; worker {self.pid} was killed") from None
+            raise self._missed(deadline_s) from None
         except (OSError, EOFError, BadVerdict, BadJson, ValueError) as error:
             # readline says ValueError to a line above the limit.
+            is_end = isinstance(error, (OSError, EOFError))
+            has_ended = is_end and await self.wait_ended(LAST_LINE_S)
             await self._destroy()
-            reason = (
-                "ended without a verdict" if isinstance(error, (OSError, EOFError)) else f"broke the protocol: {error}"
-            )
-            raise WorkerDied(f"worker {self.pid} {reason}") from None
+            if not is_end:
+                raise self._died(f"broke the protocol: {error}") from None
+            how = await self._how_ended() if has_ended else "it closed its socket"
+            raise self._died(f"ended without a verdict: {how}", never_ran=how in NEVER_RAN) from None
         except BaseException:
             self.kill()
             raise
-        self._jobs_left -= 1
-        if self._jobs_left <= 0 or verdict.raw.get("retire") is True:
+        finally:
+            self._is_busy = False
+        self.verdicts += 1
+        if self.jobs >= self._jobs_max or verdict.raw.get("retire") is True:
             self.retire()
         return verdict
 
@@ -90,9 +120,7 @@ class Worker:
 
     def kill(self) -> None:
         """End the process at once."""
-        if not self._ended.is_set():
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self.retire()
 
     async def wait_ended(self, timeout_s: float) -> bool:
@@ -104,14 +132,39 @@ class Worker:
             return False
         return True
 
+    async def obituary(self) -> str:
+        """Return why it ended, and its last line. It has ended."""
+        words = self._saying.finish().strip().splitlines()[-1:]
+        how = self.failure or await self._how_ended() or "ended"
+        return f"{how}; its last words: {words[0][:300]}" if words else how
+
+    def _signal(self, number: int) -> None:
+        if not self._ended.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    async def _let_speak(self) -> None:
+        """Ask where it is: at SIGABRT most runtimes write their stack and end."""
+        self._saying.hear_out()
+        self._signal(signal.SIGABRT)
+        await self.wait_ended(SPEAK_S)
+
     async def _destroy(self) -> None:
         """Kill it and see it dead, so that the next attempt never runs beside this one."""
         self.kill()
         if not await self.wait_ended(KILL_S):
             log.error("worker does not die pid=%d waited_s=%.1f", self.pid, KILL_S)
 
+    def _missed(self, deadline_s: float) -> DeadlineMissed:
+        self.failure = f"no verdict within {deadline_s:g} s; worker {self.pid} was killed"
+        return DeadlineMissed(self.failure, self._saying.finish())
+
+    def _died(self, reason: str, *, never_ran: bool = False) -> WorkerDied:
+        self.failure = f"worker {self.pid} {reason}"
+        return (NeverRan if never_ran else WorkerDied)(self.failure, self._saying.finish())
+
     async def _verdict(self, job_id: str, on_ask: OnAsk) -> Verdict:
-        while True:
+        for _ in range(LINES_MAX):
             line = await self._reader.readline()
             if not line.endswith(b"\n"):
                 raise EOFError
@@ -125,15 +178,21 @@ class Worker:
                 self._writer.write(codec.dumps({"answer": answer}) + b"\n")
                 await self._writer.drain()
             elif isinstance(message.get("log"), dict):
-                log.info("worker says pid=%d job=%s text=%s", self.pid, job_id, str(message["log"].get("text"))[:1000])
+                self._saying.say(str(message["log"].get("level")), str(message["log"].get("text")))
             else:
                 raise BadVerdict("a line that is neither verdict, log nor ask")
+        raise BadVerdict(f"more than {LINES_MAX} lines for one job")
 
     def _on_end(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._pidfd)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._ended.set()
-        self.retire()
+        self._on_worker_end()
+        if self._is_busy:
+            loop.call_later(LAST_LINE_S, self.retire)
+        else:
+            self.retire()
 
 
 class WorkerHandle:
@@ -160,16 +219,33 @@ class WorkerHandle:
 
 
 class Pool:
-    """Keeps ``size`` workers, and lends those that are free."""
+    """Keeps ``size`` workers, and lends those that are free.
 
-    def __init__(self, source: WorkerSource, size: int, jobs_per_worker: int) -> None:
+    ``on_line`` gets each line that a worker writes; ``on_end`` is called when one has ended, and ``on_trouble`` when
+    ``trouble`` has changed.
+    """
+
+    def __init__(
+        self,
+        source: WorkerSource,
+        size: int,
+        jobs_per_worker: int,
+        *,
+        limits: Limits | None = None,
+        on_line: Callable[[str], None] = lambda _line: None,
+        on_end: Callable[[], None] = lambda: None,
+        on_trouble: Callable[[], None] = lambda: None,
+    ) -> None:
         self._source = source
         self._size = size
         self._jobs_per_worker = jobs_per_worker
+        self._limits = limits or Limits()
+        self._on_line, self._on_end, self._on_trouble = on_line, on_end, on_trouble
         self._workers: set[Worker] = set()
         self._free: list[Worker] = []
         self._some_free = asyncio.Event()
         self._seats: list[asyncio.Task[None]] = []
+        self._starts = Starts()
 
     @property
     def size(self) -> int:
@@ -179,6 +255,11 @@ class Pool:
     def pids(self) -> list[int]:
         """The workers that live now."""
         return sorted(worker.pid for worker in self._workers)
+
+    def trouble(self, kind: str, name: str) -> ProcessInfo | None:
+        """Return why workers are missing, or do nothing, as a process that does not run; None when all is well."""
+        self._note(self._starts.calmed(time.monotonic(), len(self._workers) >= self._size))
+        return self._starts.info(kind, name)
 
     def start(self) -> None:
         """Start the workers, and go on replacing them. Returns at once."""
@@ -193,7 +274,7 @@ class Pool:
         workers = list(self._workers)
         for worker in workers:
             worker.kill()
-        await asyncio.gather(*(worker.wait_ended(KILL_S) for worker in workers))
+        await asyncio.gather(*(self._bury(worker) for worker in workers))
         self._workers.clear()
 
     async def acquire(self) -> WorkerHandle:
@@ -207,31 +288,39 @@ class Pool:
             await self._some_free.wait()
 
     def _give_back(self, worker: Worker) -> None:
+        if worker.verdicts:
+            self._note(self._starts.worked())
         if not worker.gone.is_set():
             self._free.append(worker)
             self._some_free.set()
 
     async def _keep_seat(self) -> None:
-        """Fill one seat, again and again, more slowly while workers cannot be started or end at once."""
+        """Fill one seat, again and again, more slowly while workers cannot be started or end by themselves at once."""
         pause_s = 0.0
         while True:
             await asyncio.sleep(pause_s)
-            started_s = time.monotonic()
+            started_s, worker = time.monotonic(), None
             try:
                 worker = await self._open(await self._source.start_worker())
+            except ZygoteDown:
+                log.debug("no engine worker: the zygote is not running")
             except NoWorker as error:
-                if pause_s in (0.0, START_PAUSE_MOST_S):
-                    log.warning("no engine worker reason=%s", error)
+                self._note_failure(str(error))
             except Exception:
                 log.exception("an engine worker could not be started")
             else:
                 await self._stay(worker)
-            is_young = time.monotonic() - started_s < YOUNG_S
+            is_young = time.monotonic() - started_s < YOUNG_S and not self._died_of_its_job(worker)
             pause_s = min(max(pause_s * 2, START_PAUSE_S), START_PAUSE_MOST_S) if is_young else 0.0
+
+    def _died_of_its_job(self, worker: Worker | None) -> bool:
+        """Say whether a message is to blame, which must not keep others waiting for the next worker."""
+        return worker is not None and worker.jobs > 0 and self._starts.has_worked
 
     async def _stay(self, worker: Worker) -> None:
         self._workers.add(worker)
-        self._give_back(worker)
+        if not self._starts.failures or not await worker.wait_ended(PROOF_S):
+            self._give_back(worker)
         await worker.gone.wait()
         # A worker that was told to end has a moment; the next one does not wait for it.
         task = asyncio.get_running_loop().create_task(self._see_off(worker))
@@ -240,9 +329,32 @@ class Pool:
     async def _see_off(self, worker: Worker) -> None:
         if not await worker.wait_ended(KILL_S):
             worker.kill()
-            await worker.wait_ended(KILL_S)
+        why = await self._bury(worker)
+        if not worker.jobs:
+            self._note_failure(why)
+        elif not worker.verdicts:
+            self._note(self._starts.died_at_work(why, time.monotonic()))
+
+    async def _bury(self, worker: Worker) -> str:
+        """Return why a worker ended, when it has."""
+        await worker.wait_ended(KILL_S)
+        return await worker.obituary()
+
+    def _note_failure(self, reason: str) -> None:
+        self._note(self._starts.failed(reason, time.monotonic()))
+
+    def _note(self, starts: Starts) -> None:
+        if starts == self._starts:
+            return
+        before, self._starts = self._starts, starts
+        count = starts.failures
+        if count > before.failures and count & (count - 1) == 0:  # each time it has doubled
+            log.warning("no engine worker failures=%d reason=%s", count, starts.reason)
+        if starts.failures != before.failures:
+            self._on_trouble()
 
     async def _open(self, started: Started) -> Worker:
-        job_socket, pid, pidfd = started
-        reader, writer = await asyncio.open_connection(sock=job_socket, limit=LINE_MAX)
-        return Worker(pid, pidfd, reader, writer, self._jobs_per_worker)
+        self._limits.put_on(started.pid)
+        reader, writer = await asyncio.open_connection(sock=started.job_socket, limit=LINE_MAX)
+        saying = Saying(started.output, self._on_line)
+        return Worker(started, reader, writer, self._jobs_per_worker, saying, self._on_end)

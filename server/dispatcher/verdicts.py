@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 OUTCOMES = ("done", "ignored", "unsolved", "retry", "fail")
+REASON_MAX, TRACE_MAX = 2000, 16_000  # characters; a reason is cut at its end, a traceback at its beginning
 
 
 class BadVerdict(Exception):
@@ -29,24 +31,56 @@ class Verdict:
 
 
 def parse_verdict(message: dict[str, Any]) -> Verdict:
-    """Return the verdict that a worker's line holds. Raises ``BadVerdict``."""
+    """Return the verdict that a worker's line holds. Raises ``BadVerdict``.
+
+    ``raw`` is as checked as the rest: what reads it later (history, the terminal) meets the types of the protocol.
+    """
     outcome, used = message.get("verdict"), message.get("slots_used", -1)
     after, trace = message.get("retry_after_s") or 0.0, message.get("trace")
     if outcome not in OUTCOMES:
         raise BadVerdict(f"verdict {str(outcome)[:60]!r}, must be one of {', '.join(OUTCOMES)}")
-    if isinstance(used, bool) or not isinstance(used, int):
+    if not _is_whole(used):
         raise BadVerdict("slots_used must be a whole number")
     if isinstance(after, bool) or not isinstance(after, (int, float)):
         raise BadVerdict("retry_after_s must be a number of seconds")
-    for name in ("reply", "match", "person"):
-        if not isinstance(message.get(name), (dict, type(None))):
-            raise BadVerdict(f"{name} must be an object or null")
+    _check(message, "reply", {"peer_id": _is_whole, "parts": _are_parts})
+    _check(message, "match", {"rx": _is_text, "phrase": _is_text, "answer_id": _is_whole, "score": _is_number})
+    _check(message, "person", {"fi_name": _is_text, "la_name": _is_text})
+    _check(message, "timings_ms", {})
     return Verdict(
         outcome=outcome,
-        reason=str(message.get("reason") or ""),
+        reason=str(message.get("reason") or "")[:REASON_MAX],
         retry_after_s=float(after),
         outage=message.get("outage") is True,
         slots_used=used,
-        trace=str(trace) if trace else None,
+        trace=str(trace)[-TRACE_MAX:] if trace else None,
         raw=message,
     )
+
+
+def _check(message: dict[str, Any], name: str, rules: dict[str, Callable[[Any], bool]]) -> None:
+    """Refuse an object with a field of a wrong type; null, and fields that are left out, are fine."""
+    value = message.get(name)
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise BadVerdict(f"{name} must be an object or null")
+    for key, is_right in rules.items():
+        if value.get(key) is not None and not is_right(value[key]):
+            raise BadVerdict(f"{name}.{key} has a wrong type")
+
+
+def _are_parts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, dict) and _is_text(part.get("text")) for part in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

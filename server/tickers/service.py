@@ -10,7 +10,6 @@ from db.protocol import TickerInfo
 from db.settings import Settings
 from db.texts import _
 from server.dispatcher.pool import Pool
-from server.dispatcher.sources import WorkerSource
 from server.tickers.duties import Lanes
 from server.tickers.scheduler import Scheduler
 from server.tickers.ticking import Board
@@ -19,10 +18,10 @@ from server.tickers.ticking import Board
 class Tickers:
     """``start`` when the storage is up and the lanes are open, ``stop`` before they close."""
 
-    def __init__(self, settings: Settings, source: WorkerSource, board: Board) -> None:
+    def __init__(self, settings: Settings, pool: Pool, board: Board) -> None:
         self._settings = settings
         self._board = board
-        self._pool = Pool(source, settings.tickers.workers, settings.engine.jobs_per_worker)
+        self._pool = pool
         self._scheduler: Scheduler | None = None
 
     @property

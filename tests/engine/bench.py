@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,15 +88,27 @@ class Zygote:
             )
 
     def fork(self) -> Worker:
+        """Return a new worker; what it writes goes to the zygote's log."""
         self.control.sendall(b"fork")
         self.control.settimeout(20)
-        message, descriptors, _, _ = socket.recv_fds(self.control, 4096, 4)
-        assert len(descriptors) == 2, (message, self.log.read_text())
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(self.control, 4096, 4)
+            if b'"ended"' not in message:
+                break
+        assert len(descriptors) == 3, (message, self.log.read_text())
+        threading.Thread(target=_copy, args=(descriptors[2], self.log), daemon=True).start()
         return Worker(socket.socket(fileno=descriptors[0]), json.loads(message)["pid"], descriptors[1])
 
     def stop(self) -> None:
         self.control.close()
         self.process.wait(10)
+
+
+def _copy(output: int, log: Path) -> None:
+    """Append what a worker writes to ``log``, until it ends."""
+    with os.fdopen(output, "rb", 0) as lines, log.open("ab", 0) as kept:
+        while chunk := lines.read(1 << 16):
+            kept.write(chunk)
 
 
 @dataclass

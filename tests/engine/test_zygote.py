@@ -101,7 +101,7 @@ def test_orders_may_come_glued_together(bench: Bench, tmp_path: Path) -> None:
         zygote.control.sendall(rest)
         zygote.control.settimeout(20)
         message, descriptors, _, _ = socket.recv_fds(zygote.control, 4096, 4)
-        assert len(descriptors) == 2
+        assert len(descriptors) == 3
         pids.add(message)
         for descriptor in descriptors:
             os.close(descriptor)

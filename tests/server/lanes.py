@@ -90,9 +90,9 @@ def read_deeds(log: Path, what: str) -> list[Deed]:
     return found
 
 
-def worker_source(log: Path, on_line: Callable[[str, str], None] = lambda name, line: None) -> CommandSource:
+def worker_source(log: Path) -> CommandSource:
     env = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-    return CommandSource([sys.executable, "-I", "-S", str(WORKER), str(log)], env, on_line)
+    return CommandSource([sys.executable, "-I", "-S", str(WORKER), str(log)], env)
 
 
 @asynccontextmanager

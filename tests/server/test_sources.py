@@ -29,19 +29,22 @@ def play_zygote(control: socket.socket) -> None:
     """Answer each ``fork`` as the zygote does; the forked worker echoes verdicts until its socket closes."""
     while control.recv(100) == b"fork":
         ours, theirs = socket.socketpair()
+        heard, said = os.pipe()
         pid = os.fork()
         if pid == 0:
             control.close()
             ours.close()
+            os.close(heard)
             for line in theirs.makefile("rb"):
                 theirs.sendall(line[:-2] + b', "verdict": "done"}\n')
             os._exit(0)
         theirs.close()
         pidfd = os.pidfd_open(pid)
-        rights = array.array("i", [ours.fileno(), pidfd])
+        rights = array.array("i", [ours.fileno(), pidfd, heard])
         control.sendmsg([b'{"pid": %d}' % pid], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
         ours.close()
-        os.close(pidfd)
+        for descriptor in (pidfd, heard, said):
+            os.close(descriptor)
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def test_workers_are_forked_by_the_zygote_and_by_its_successor(start_zygote: Cal
 
 
 def test_a_zygote_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.dispatcher.sources.ANSWER_S", 0.05)
+    monkeypatch.setattr("server.dispatcher.sources.WARM_S", 0.05)
 
     async def scene() -> None:
         source = ZygoteSource()
@@ -157,17 +160,19 @@ def test_a_cancelled_job_leaves_no_worker_behind(tmp_path: Path) -> None:
 
 def test_what_a_program_writes_is_passed_on_line_by_line() -> None:
     lines: list[str] = []
+    trouble = []
 
     async def scene() -> None:
         script = "import sys; print('one'); print('x' * 5000, file=sys.stderr); sys.stdout.write('end'); sys.exit(3)"
-        source = CommandSource([sys.executable, "-c", script], ENV, lambda name, line: lines.append(line))
-        control, _pid, pidfd = await source.start_worker()
-        await until(lambda: "exited with 3" in lines and "end" in lines)
-        control.close()
-        os.close(pidfd)
+        pool = Pool(CommandSource([sys.executable, "-c", script], ENV), 1, 1000, on_line=lines.append)
+        pool.start()
+        await until(lambda: "end" in lines and pool.trouble("worker", "engine"))
+        trouble.append(pool.trouble("worker", "engine"))
+        await pool.stop()
 
     asyncio.run(scene())
-    assert "one" in lines and "x" * 4096 in lines
+    assert "one" in lines and "x" * 4096 + " …" in lines
+    assert trouble[0].reason == "exited with 3; its last words: end"
 
 
 def test_a_program_that_cannot_start_does_not_spin(tmp_path: Path) -> None:
@@ -194,7 +199,7 @@ def test_our_own_zygote_speaks_the_same_protocol(redis_service: RedisService, tm
         source.attach(zygote.control)  # type: ignore[arg-type]
         pool = Pool(source, 2, 1000)
         pool.start()
-        await until(lambda: len(pool.pids) == 2)
+        await until(lambda: len(pool.pids) == 2, 60)
         handle = await pool.acquire()
         bot = {"name": "b0", "bot_id": 1, "group_id": 100, "base": "phrases", "db": 3}
         job = {"job": "1", "kind": "unheard of", "bot": bot, "token": "t", "event": message(), "entry": "1-0"}

@@ -130,3 +130,21 @@ def test_python_is_installed_with_what_makes_environments(tmp_path: Path, has_py
         clone.play("python3", 'case "$3" in\n*ensurepip*) exit 1 ;;\n*) echo 3.11 ;;\nesac')
     clone.play_apt("exit 1")
     assert f"not installed yet: {packages}\n" in clone.run("x").stderr
+
+
+def test_tests_get_the_other_language_that_an_engine_of_theirs_is_in(machine: Clone) -> None:
+    machine.play("mariadbd", ":")
+    machine.play("perl", "exit 1")  # Debian's own has no modules
+    machine.play_apt('printf "#!/bin/sh\\n" >"${0%/*}/perl"')
+    done = machine.run("setup", "--dev")
+    assert done.returncode == 0, done.stderr
+    assert "not installed yet: perl\n" in done.stderr
+    assert "perl" not in machine.run("setup", "--dev").stderr + machine.run("x").stderr
+
+
+def test_what_the_tests_alone_need_stops_nobody_who_may_not_install_it(machine: Clone) -> None:
+    machine.play("mariadbd", ":")
+    machine.play("perl", "exit 1")
+    _as_user(machine)
+    assert machine.run("setup", "--dev").returncode == 0
+    assert machine.calls() == []
