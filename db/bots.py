@@ -123,6 +123,12 @@ class BotStore:
         pairs = ((bot, self._parsed_or_none(bot, raw)) for bot, raw in found if raw)
         return [(bot, config) for bot, config in pairs if config is not None]
 
+    def opens(self) -> bool | None:
+        """Say whether our key opens the settings of any bot; ``None`` when there are none."""
+        if not self.list():
+            return None
+        return bool(self.with_configs())
+
     def add(
         self,
         name: str,

@@ -48,6 +48,11 @@ class Sealer:
             _create(path)
             return cls(_decoded(path))
 
+    @classmethod
+    def from_text(cls, text: str, source: str) -> Sealer:
+        """Take a key as its file holds it, read from ``source``."""
+        return cls(_parsed(text, source))
+
     def seal(self, owner: str, value: str) -> str:
         """Return ``value`` as ASCII text that only this key opens, and only for ``owner`` (``bot:anna``)."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -71,25 +76,51 @@ class Sealer:
 
 def _decoded(path: Path) -> bytes:
     try:
-        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+        return _parsed(path.read_text(encoding="ascii"), str(path))
+    except UnicodeDecodeError:
+        return _parsed("", str(path))
+
+
+def _parsed(text: str, source: str) -> bytes:
+    try:
+        return bytes.fromhex(text.strip())
     except ValueError:
-        raise SealBroken(f"{path}: is not a key (64 hexadecimal digits); restore it from a copy") from None
+        raise SealBroken(f"{source}: is not a key (64 hexadecimal digits); restore it from a copy") from None
 
 
 def _create(path: Path) -> None:
-    """Write a new key beside ``path`` and link it there: never half a file, and never over another's key."""
+    with contextlib.suppress(FileExistsError):
+        write_key(path, secrets.token_hex(KEY_BYTES))
+
+
+def write_key(path: Path, text: str) -> None:
+    """Write a key beside ``path`` and link it there: never half a file, and never over another: ``FileExistsError``."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
+        path.hardlink_to(draft)
         _sync_directory(path.parent)
     finally:
         draft.unlink()
+
+
+def replace_key(path: Path, text: str) -> Path | None:
+    """Put another key in the place of the one at ``path``, which stays beside it; returns where, if there was one."""
+    kept = path.with_name(f"{path.name}.before-{secrets.token_hex(4)}")
+    try:
+        kept.hardlink_to(path)
+    except FileNotFoundError:
+        write_key(path, text)
+        return None
+    fresh = path.with_name(f"{path.name}.new-{secrets.token_hex(8)}")
+    write_key(fresh, text)
+    fresh.replace(path)
+    _sync_directory(path.parent)
+    return kept
 
 
 def _sync_directory(directory: Path) -> None:

@@ -33,6 +33,7 @@ SECRET_FILE_MAX = 4096  # bytes of a token's file
 _GROUPS = {
     "base": N_("Bases: databases of answers that bots use."),
     "bot": N_("Bots: the VK communities that Salo speaks for."),
+    "key": N_("The key that seals tokens, secrets and codes."),
     "queue": N_("What waits in the bots' inboxes."),
     "dead": N_("Dead letters: events that were given up."),
     "ticker": N_("Tickers: the periodic duties."),

@@ -221,6 +221,8 @@ class Platform:
         if is_maria_embedded(self._settings):
             await self._have(await asyncio.to_thread(mariadb_spec, self._settings, self._lock))
         await asyncio.to_thread(self._resources.bases.migrate_all)
+        # With another host's key no bot would open: better no lanes, and a word that says so, than a failure a message.
+        await asyncio.to_thread(lambda: self._resources.bots)
         self._storage_up.set()
         await self._supervisor.add(journal_spec(self._settings))
         await self._start_lanes()

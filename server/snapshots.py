@@ -45,7 +45,7 @@ def worker_infos(pids: Iterable[int], kind: str = "worker") -> list[ProcessInfo]
     for pid in pids:
         with suppress(psutil.Error):
             process = psutil.Process(pid)
-            uptime, memory = time.time() - process.create_time(), int(process.memory_info().rss)
+            uptime, memory = max(time.time() - process.create_time(), 0.0), int(process.memory_info().rss)
             found.append(steady(ProcessInfo(kind, f"{kind}-{pid}", pid, "running", 0, uptime, memory)))
     return found
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +48,8 @@ class RedisService:
         self.process.wait()
 
 
-def start_redis(directory: Path, more: str = "") -> RedisService:
-    """Start redis-server; ``more`` are further lines of its configuration."""
+def start_redis(directory: Path, more: str = "", env: Mapping[str, str] | None = None) -> RedisService:
+    """Start redis-server; ``more`` are further lines of its configuration, ``env`` is its environment."""
     directory.mkdir(parents=True, exist_ok=True)
     program = shutil.which("redis-server") or "/usr/bin/redis-check-rdb"
     options = (
@@ -60,6 +60,7 @@ def start_redis(directory: Path, more: str = "") -> RedisService:
         ["redis-server", "-"],
         executable=program,
         cwd=directory,
+        env=env,
         stdin=subprocess.PIPE,
         stdout=(directory / "redis.log").open("ab"),
         stderr=subprocess.STDOUT,

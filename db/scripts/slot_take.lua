@@ -13,6 +13,8 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local ends, mine = now + tonumber(ARGV[7]), ARGV[2] .. ':' .. ARGV[3] .. ':'
 redis.call('SELECT', ARGV[5])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+-- Slots that end later than any hold could (a deadline is 600 s at most): the clock was set back.
+redis.call('ZREMRANGEBYSCORE', KEYS[2], now + 1200000000, '+inf')
 if redis.call('ZSCORE', KEYS[2], mine .. ARGV[4]) then
   return 0
 end

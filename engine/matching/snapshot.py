@@ -38,7 +38,7 @@ def load(folder: Path, life: str, age_max_s: float | None = None) -> PhraseBook 
     """Return the saved book, or None when there is none of this life, form and age, or it is broken."""
     file = folder / _NAME
     try:
-        if age_max_s is not None and time.time() - file.stat().st_mtime > age_max_s:
+        if age_max_s is not None and abs(time.time() - file.stat().st_mtime) > age_max_s:
             return None
         saved = codec.loads(file.read_bytes())
         if (saved["form"], saved["normaliser"], saved["life"]) != (_FORM, NORMALISER_VERSION, life):

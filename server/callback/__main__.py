@@ -31,6 +31,7 @@ from db.seal import Sealer
 from db.settings import Settings, load_settings
 from server.callback.app import FastPath, Post, create_app
 from server.callback.body import BodyWatch
+from server.callback.connections import Connections
 from server.callback.doors import Doors
 from server.callback.leaving import stop_by_steps
 from server.callback.listener import BACKLOG, open_listener
@@ -45,6 +46,7 @@ _IDLE_THREAD_S = 600
 # Of an idle connection too, since granian has one time for both: longer than nginx keeps one to us (60 s), which would
 # otherwise post into a connection that we just close.
 _HEADERS_MS = 75_000
+_HEAD_MAX = 16 * 1024  # bytes kept of one that is not whole; granian's own bound allows 25 times as much to each
 CONNECTIONS_MAX = 8192  # idle ones are cheap; at granian's own bound of 1,024 they would shut everybody out
 _OTHER_FILES = 128
 
@@ -85,7 +87,7 @@ def server_on(listener: socket.socket, threads: int) -> Server:
         blocking_threads=threads,
         blocking_threads_idle_timeout=_IDLE_THREAD_S,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MS),
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MS, max_buffer_size=_HEAD_MAX),
         websockets=False,
         log_level=LogLevels.error,
     )
@@ -98,7 +100,8 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     application, post = build(settings)
     server = server_on(listener, settings.callback.threads)
     stop_by_steps(listener, application.leave)
-    threading.Thread(target=_keep_house, args=(post,), name="housekeeping", daemon=True).start()
+    connections = Connections(listener, server.backpressure, post.receiver.counters)
+    threading.Thread(target=_keep_house, args=(post, connections), name="housekeeping", daemon=True).start()
     log.info("callback server started pid=%d", os.getpid())
     server.serve_here(lambda: application)
     log.info("callback server stopped pid=%d %s", os.getpid(), post.receiver.counters.since_last())
@@ -113,13 +116,13 @@ def _allow_connections() -> int:
     return max(files - _OTHER_FILES, 1)
 
 
-def _keep_house(post: Post) -> None:
+def _keep_house(post: Post, connections: Connections) -> None:
     """Cut off slow senders, and say once a minute what was done."""
     summary_due = time.monotonic() + SUMMARY_EVERY_S
     while True:
         time.sleep(_WATCH_EVERY_S)
         try:
-            post.watch.hang_up()
+            connections.look(post.watch.crowding())
             if time.monotonic() >= summary_due:
                 summary_due += SUMMARY_EVERY_S
                 if summary := post.receiver.counters.since_last():

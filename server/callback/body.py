@@ -1,21 +1,14 @@
-"""Reading a request's body: bounded in size, and in time by a watch, since the server itself waits for ever."""
+"""Reading a request's body: bounded in size, and watched, since the server itself waits for it for ever."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-log = logging.getLogger(__name__)
-
-SLOW_S = 10.0  # VK gives up after about 8 s
-CROWDED_S = 1.0  # when half of the threads wait for bodies
+from server.callback.connections import CROWDED_S
 
 
 class TooLarge(Exception):
@@ -53,11 +46,11 @@ def _length(announced: str) -> int | None:
 
 
 class BodyWatch:
-    """Knows which threads wait for a body, and hangs up on senders that are too slow.
+    """Knows which threads wait for a body, and so who keeps the few that there are from all others.
 
     The server reads a body in one of a few blocking threads and has no time-out for it, so a handful of silent
-    connections would close the door for everybody. It does not say either which connection a request came by: all
-    of that address are closed, a reverse proxy's too, which is why a proxy should buffer bodies (nginx does).
+    connections would close the door for everybody. It does not say which connection a request came by, only from
+    which address.
     """
 
     def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,41 +67,9 @@ class BodyWatch:
         finally:
             del self._waiting[thread]
 
-    def too_slow(self) -> set[str]:
-        """Return the addresses whose bodies take too long; soon, when they hold half of the threads."""
+    def crowding(self) -> set[str]:
+        """Return the addresses that bodies are waited for, when these hold half of the threads."""
         waiting = list(self._waiting.values())
-        most_s = CROWDED_S if 2 * len(waiting) >= self._threads else SLOW_S
-        return {address for since, address in waiting if self._clock() - since > most_s}
-
-    def hang_up(self) -> int:
-        """Close the connections of all who are too slow; return how many."""
-        addresses = self.too_slow()
-        closed = sum(map(shut_connections, addresses))
-        if closed:
-            log.warning("slow senders cut off addresses=%d connections=%d", len(addresses), closed)
-        return closed
-
-
-def shut_connections(address: str) -> int:
-    """Shut down this process' connections whose other end is ``address``; return how many."""
-    shut = 0
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208, a path per descriptor is waste
-        with contextlib.suppress(OSError), _borrowed(int(name)) as connection:
-            peer = connection.getpeername()
-            if connection.type == socket.SOCK_STREAM and isinstance(peer, tuple) and peer[0] == address:
-                connection.shutdown(socket.SHUT_RDWR)
-                shut += 1
-    return shut
-
-
-@contextmanager
-def _borrowed(descriptor: int) -> Iterator[socket.socket]:
-    """Look at a descriptor as a socket without owning it; ``OSError`` when it is none."""
-    copy = os.dup(descriptor)
-    try:
-        connection = socket.socket(fileno=copy)
-    except OSError:
-        os.close(copy)
-        raise
-    with connection:
-        yield connection
+        if 2 * len(waiting) < self._threads:
+            return set()
+        return {address for since, address in waiting if self._clock() - since > CROWDED_S}

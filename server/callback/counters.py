@@ -19,10 +19,10 @@ class Counters:
         self._total: Counter[str] = Counter()
         self._summed: Counter[str] = Counter()
 
-    def add(self, name: str) -> None:
+    def add(self, name: str, count: int = 1) -> None:
         with self._lock:
             known = name in self._total or len(self._total) < NAMES_MAX
-            self._total[name if known else "other"] += 1
+            self._total[name if known else "other"] += count
 
     def total(self) -> dict[str, int]:
         with self._lock:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from redis import Redis
 
+from db import key_witness
 from db.bases import BaseStore
 from db.bots import BotStore
 from db.links import redis_client
@@ -86,7 +87,11 @@ class Resources:
         with self._lock:
             if self._bots is None:
                 self.settings.state.prepare()  # with external storage nobody else has made a place for the key
-                self._bots = BotStore(self.redis, self.settings, Sealer.from_file(self.settings.state.key))
+                key = self.settings.state.key
+                sealer = Sealer.from_file(key)
+                bots = BotStore(self.redis, self.settings, sealer)
+                key_witness.require(self.redis, sealer, bots.opens, key)
+                self._bots = bots
             return self._bots
 
     @property

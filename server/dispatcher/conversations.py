@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from db.inbox import Entry, Tried
 
 UNTRIED = Tried(0, 0, "")
+SET_BACK_MS = 1000  # less is a clock that is told better
 DELAY_MAX_MS = 600_000  # of a try; one that is due later was noted before the clock was set back
 
 _Order = tuple[int, int]  # of acceptance: the two numbers of a stream id
@@ -59,6 +60,7 @@ class Conversations:
         self._tried: dict[str, Tried] = {}
         self._ready: deque[int] = deque()  # peers, each once
         self._delayed: list[tuple[int, int]] = []  # (due, peer)
+        self._now_ms = 0  # as of the last look; 0: there are delays of another time
         self.in_flight = 0
 
     def __len__(self) -> int:
@@ -97,7 +99,10 @@ class Conversations:
 
     def has_ready(self, now_ms: int) -> bool:
         """Say whether ``take`` would give something."""
-        while self._delayed and not now_ms < self._delayed[0][0] <= now_ms + DELAY_MAX_MS:
+        if now_ms < self._now_ms - SET_BACK_MS or not self._now_ms:
+            self._end_far_delays(now_ms)
+        self._now_ms = now_ms
+        while self._delayed and self._delayed[0][0] <= now_ms:
             self._ready.append(heapq.heappop(self._delayed)[1])
         return bool(self._ready)
 
@@ -130,6 +135,8 @@ class Conversations:
         self.in_flight -= 1
         self._tried[entry.entry] = tried
         heapq.heappush(self._delayed, (tried.due_ms, entry.peer_id))
+        if tried.due_ms > self._now_ms + DELAY_MAX_MS:
+            self._now_ms = 0
 
     def finish(self, entry: Entry) -> None:
         """Forget an entry that was taken and is settled; its conversation goes on."""
@@ -154,3 +161,12 @@ class Conversations:
         if is_ready:
             self._ready.remove(entry.peer_id)
         heapq.heappush(self._delayed, (tried.due_ms, entry.peer_id))
+        self._now_ms = 0
+
+    def _end_far_delays(self, now_ms: int) -> None:
+        """Let those go on that are due later than any delay: they would wait for as long as the clock was set back."""
+        far = sorted(delayed for delayed in self._delayed if delayed[0] > now_ms + DELAY_MAX_MS)
+        if far:
+            self._ready.extend(peer_id for _due_ms, peer_id in far)
+            self._delayed = [delayed for delayed in self._delayed if delayed[0] <= now_ms + DELAY_MAX_MS]
+            heapq.heapify(self._delayed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from server.dispatcher.rows import ignored_row, journal_rows
 from server.dispatcher.telling import UNTOLD, told_end
 from server.dispatcher.verdicts import Verdict
 
+WARN_EVERY_S = 60.0  # of messages that come late
 BLOCKED_MOST_MS = 1000  # before asking for a slot again: jobs give theirs back before it says
 
 Ask = dict[str, Any]
@@ -70,6 +72,7 @@ class Handling:
         self.bot, self.config = bot, config
         self.counters: Counter[str] = Counter()
         self.blocked_until_ms = 0  # no slot is free before
+        self._warn_s = float("-inf")
         self._shared = shared
         self._settings, self._redis, self._clock = shared.settings, shared.redis, shared.clock
         self._claim = claim
@@ -78,7 +81,8 @@ class Handling:
 
     def is_stale(self, entry: Entry) -> bool:
         """Say whether nobody wants an answer any more."""
-        return self._clock.now_ms() - entry.sent_ms > self._settings.lanes.answer_max_age_s * 1000
+        late_ms = self._clock.late_ms(entry.sent_ms, entry.accepted_ms)
+        return late_ms > self._settings.lanes.answer_max_age_s * 1000
 
     def is_blocked(self, now_ms: int) -> bool:
         """Say whether no slot is free. What says so for longer than any wait was said before the clock was set back."""
@@ -215,8 +219,18 @@ class Handling:
         """Settle an entry that was never handed out."""
         await self._settle(inbox.close(self._claim, entry, 0, self._ignored(entry, reason)))
         self._conversations.forget(entry)
+        if reason == "stale":
+            self._warn_of_late(entry)
         self._note("ignored", entry, reason, **UNTOLD)
         self.counters[reason] += 1
+
+    def _warn_of_late(self, entry: Entry) -> None:
+        """Say, once in a while, that messages are old when they come: a wrong clock must not silence a bot unseen."""
+        late_ms, now_s = entry.accepted_ms - entry.sent_ms, time.monotonic()
+        if late_ms > self._settings.lanes.answer_max_age_s * 1000 and now_s >= self._warn_s:
+            self._warn_s = now_s + WARN_EVERY_S
+            log.warning("messages come late and are not answered bot=%s late_s=%d; VK repeats them after an outage, "
+                        "else the clock of Redis is ahead", self.bot.name, late_ms // 1000)  # fmt: skip
 
     def _ignored(self, entry: Entry, reason: str) -> list[dict[str, Any]]:
         return [ignored_row(self.bot, entry.event_id, entry.peer_id, reason, self._clock.now_ms())]
@@ -231,7 +245,7 @@ class Handling:
             "peer_id": entry.peer_id,
             "step": step,
             "reason": reason,
-            "age_ms": self._clock.now_ms() - entry.accepted_ms,
+            "age_ms": max(self._clock.now_ms() - entry.accepted_ms, 0),  # the clock may have been set back
             **more,
         }
         self._shared.on_event("event", told)

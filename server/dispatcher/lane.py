@@ -191,7 +191,10 @@ class Lane:
         if self._from_start:
             self._from_start, self._cursor = False, "-"
         while True:
-            found = await self._redis.command(*inbox.read_command(self.bot.name, self._cursor))
+            # Its time goes with it: what was accepted by a clock that was set since would look old by the time before.
+            reading = self._redis.command(*inbox.read_command(self.bot.name, self._cursor))
+            (seconds, micros), found = await asyncio.gather(self._redis.command("TIME"), reading)
+            self._clock.seen(int(seconds) * 1000 + int(micros) // 1000)
             for name, fields in found:
                 if name.decode() not in self._conversations:
                     self._add(inbox.parse_entry(name, fields), tried.pop(name.decode(), UNTRIED))

@@ -14,7 +14,7 @@ from server.tickers.declare import Scope
 from server.tickers.duty import Duty
 
 JITTER = 0.05  # of a period: bots that were added together do not stay together
-_FAR = 2.0  # periods: a later next tick was planned by another clock, or for another period
+_FAR = 1.5  # periods: a later next tick was planned by another clock, or for another period
 
 
 def first_due_ms(state: TickerState, period_s: float, now_ms: int) -> int:

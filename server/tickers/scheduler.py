@@ -142,8 +142,9 @@ class Scheduler:
         """Let a ticker tick soon, since something happened that it should see; a flood of such calls is one."""
         duty = self._duties.get(name, bot)
         if duty is not None and duty.due_ms is not None and duty.task is None:
-            earliest_ms = (duty.state.last_ms or 0) + int(SOON_S * 1000)
-            duty.due_ms = min(duty.due_ms, max(self._clock(), earliest_ms))
+            now_ms, soon_ms = self._clock(), int(SOON_S * 1000)
+            earliest_ms = min((duty.state.last_ms or 0) + soon_ms, now_ms + soon_ms)  # the last one may lie ahead
+            duty.due_ms = min(duty.due_ms, max(now_ms, earliest_ms))
             self._wake.set()
 
     def _asked(self, name: str, bot: str) -> list[Duty]:

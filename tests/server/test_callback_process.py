@@ -19,107 +19,18 @@ import psutil
 import pytest
 import redis
 
-from db import keys
-from db.bots import BotStore
 from db.errors import Refused
-from db.seal import Sealer
-from db.settings import Settings, load_settings
+from db.settings import load_settings
 from server.callback.listener import open_listener
-from tests.bots import register_base
-from tests.server.callback_samples import GROUP, SECRET, body
+from tests.server.callback_samples import SECRET, body
+from tests.server.callback_servers import INBOX, PATH, ROOT, Servers, kept_ids, post, post_on, raw_request
 from tests.services import PASSWORD, RedisService, start_redis, wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
-PATH = f"/callback/{GROUP}"
-INBOX = keys.inbox("anna")
-
-
-class Servers:
-    """Callback servers on one listening socket, as the platform starts them."""
-
-    def __init__(self, service: RedisService, home: Path, host: str = "127.0.0.1") -> None:
-        home.mkdir(exist_ok=True)
-        (home / "password").write_text(PASSWORD)
-        self.config = home / "salo.toml"
-        self.config.write_text(
-            f'[storage]\nredis = "{service.url}"\nredis_password_file = "{home / "password"}"\n'
-            f'[callback]\nhost = "{host}"\nport = {free_port()}\nthreads = 4\n'
-        )
-        self.settings: Settings = load_settings(self.config, {"SALO_HOME": str(home)})
-        self.settings.state.prepare()
-        self.listener = open_listener(self.settings)
-        self.log = home / "callback.log"
-        self.redis = service.client()
-        register_base(self.redis)
-        store = BotStore(self.redis, self.settings, Sealer.from_file(self.settings.state.key))
-        store.add("anna", GROUP, "main", "canary-token", SECRET, "canary-code")
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    @property
-    def port(self) -> int:
-        return self.settings.callback.port
-
-    def start(self) -> subprocess.Popen[bytes]:
-        number = self.listener.fileno()
-        argv = [sys.executable, "-m", "server.callback", "--config", str(self.config), "--listen-fd", str(number)]
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                argv,
-                cwd=ROOT,
-                env={"PATH": os.environ["PATH"], "SALO_HOME": str(self.settings.home)},
-                stdout=log,
-                stderr=log,
-                pass_fds=[number],
-            )
-        self.processes.append(process)
-        return process
-
-    def started(self) -> subprocess.Popen[bytes]:
-        """Start one and return when it says that it serves."""
-        process = self.start()
-        wait_until(lambda: f"started pid={process.pid}" in self.log.read_text(), timeout_s=20)
-        return process
-
-    def close(self) -> None:
-        self.listener.close()
-        for process in self.processes:
-            process.kill()
-            process.wait()
-        self.redis.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
 def servers(redis_service: RedisService, clean_redis: redis.Redis, tmp_path: Path) -> Iterator[Servers]:
     with closing(Servers(redis_service, tmp_path / "home")) as servers:
         yield servers
-
-
-def post(port: int, raw: bytes, timeout_s: float = 8.0, sender: str = "127.0.0.1") -> tuple[int, bytes]:
-    """Post on a connection of its own, as long as VK would wait."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout_s, (sender, 0))) as connection:
-        return post_on(connection, raw)
-
-
-def post_on(connection: http.client.HTTPConnection, raw: bytes) -> tuple[int, bytes]:
-    connection.request("POST", PATH, raw)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
-
-
-def raw_request(port: int, data: bytes) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
-    connection.sendall(data)
-    return connection
-
-
-def kept_ids(client: redis.Redis) -> list[bytes]:
-    return [fields[b"i"] for _entry, fields in client.xrange(INBOX)]
 
 
 class Senders:

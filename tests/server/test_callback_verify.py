@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
+
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.accept import Event
+from db.inbox import parse_entry
+from engine.message import parse_message
 from server.callback.event import BadEvent, parse_envelope, parse_event
 from server.callback.verify import NO_CODE, NO_SECRET, NOT_KEPT, SEAL_BROKEN, UNKNOWN_GROUP, Door, Reply, verify
 from tests.server.callback_samples import GROUP, IGNORED, KEPT, REFUSED, SECRET, body, event, text_as_json
+from tests.server.hostile import mutated
 
 DOOR = Door("anna", GROUP, SECRET.encode(), b"code-anna")
 DOORS = {GROUP: DOOR}
@@ -155,3 +160,16 @@ def test_no_bytes_break_the_parser(raw: bytes) -> None:
         parse_event(parse_envelope(raw))
     except BadEvent:
         return
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32))
+def test_hostile_event_is_refused_or_can_be_read_by_lane_and_worker(seed: int) -> None:
+    raw = mutated(random.Random(seed))
+    found = verify(GROUP, raw, DOORS)
+    if isinstance(found, Reply):
+        assert found.status in (200, 400, 403)
+        return
+    fields = {b"e": found.envelope, b"t": found.type.encode(), b"p": b"%d" % found.peer_id, b"a": b"1756381457000"}
+    assert parse_entry(b"1-1", fields).peer_id == found.peer_id
+    parse_message(orjson.loads(found.envelope))

@@ -39,6 +39,7 @@ def duty(scope: Scope, due_ms: int, period_s: float = 600.0) -> Duty:
         (NOW - 5, NOW),
         (NOW - 86_400_000, NOW),  # many were missed: one
         (NOW + 86_400_000, NOW),  # planned by a clock that was set back since
+        (NOW + 1_000_000, NOW),  # by less than two periods
     ],
 )
 def test_whoever_takes_a_ticker_over_keeps_its_rhythm(next_ms: int | None, due_ms: int) -> None:
