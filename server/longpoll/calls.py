@@ -13,7 +13,8 @@ from db.bots import Bot
 from db.limiter import take_slot
 from db.secret import Secret
 from db.settings import Settings
-from engine.vk.client import API_VERSION, VkClient, VkSession
+from engine.vk.client import VkClient, VkSession
+from engine.vk.version import API_VERSION
 
 SLOT_S = 30.0  # at most, for a place in the token's rate
 
