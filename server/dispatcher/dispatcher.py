@@ -122,7 +122,7 @@ class Dispatcher:
         keep_leases.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         end_s = time.monotonic() + RELEASE_S
-        while not await self._succeeds(self._leases.release(list(self._lanes))) and time.monotonic() < end_s:
+        while not await self._succeeds(self._leases.release_all()) and time.monotonic() < end_s:
             await asyncio.sleep(RETRY_S)
         for lane in list(self._lanes.values()):
             self._forget(lane)

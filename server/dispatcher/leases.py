@@ -95,6 +95,13 @@ class Leases:
         for bot in values:
             self._held.pop(bot, None)
 
+    async def release_all(self) -> None:
+        """Give back all, also those whose taking was given up before it was answered: they may be ours."""
+        for bot, value in self._asked.items():
+            self._held.setdefault(bot, _Held(value, self._clock()))
+        self._asked.clear()
+        await self.release(list(self._held))
+
     def forget(self, bot: str) -> None:
         """Stop counting a lease as ours without telling Redis."""
         self._held.pop(bot, None)
