@@ -30,13 +30,13 @@ class Leases:
         redis: BatchedRedis,
         host_id: str,
         lease_s: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         key: Callable[[str], str] = keys.lease,
     ) -> None:
         self._redis = redis
         self._host_id = host_id
         self._lease_s = lease_s
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._key = key
         self._held: dict[str, _Held] = {}
         self._asked: dict[str, str] = {}  # values that may have been taken: the answer was lost
