@@ -19,7 +19,7 @@ from db.settings import Settings, load_settings
 from tests.simulation.run import play, told
 from tests.simulation.schedule import make_schedule
 
-COUNT = int(os.environ.get("SALO_SIM_COUNT", "2000"))
+COUNT = int(os.environ.get("SALO_SIM_COUNT", "1000"))
 FIRST = int(os.environ.get("SALO_SIM_FIRST", "0"))
 ONE = os.environ.get("SALO_SIM_SEED")
 COLLECT_EVERY = 25  # schedules: their garbage is looked for by nobody before
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_found_and_told_small(settings: Settings, monkeypatch: 
             memory.replace_script(script, text)
 
     monkeypatch.setattr(server.MemoryRedis, "load_script", load_broken)
-    for seed in range(400):
+    for seed in range(200):
         if play(make_schedule(seed), settings)[1]:
             break
     report = told(seed, settings)
