@@ -29,8 +29,8 @@ class Host:
         self.start()
 
     def start(self) -> None:
-        """Begin a platform, unless one runs."""
-        if self._lives and self.platform.is_alive:
+        """Begin a platform, unless one runs or this world ends."""
+        if self._lives and (self.platform.is_alive or self.stage.is_ending):
             return
         self._lives += 1
         self.platform = VirtualLoop(self.stage.world, f"{self.name} life {self._lives}", self._skew_s)

@@ -162,7 +162,7 @@ def _said(dice: random.Random, bots: int, calm: bool) -> Iterator[Said]:
             peer_id=peer_id,
             from_id=7001 + peer,
             cmid=number if kind == "message" else 0,
-            answer=dice.choice(("one", "one", "one", "one", "two", "unknown", "later", "gone", "gone")),
+            answer=dice.choice(("one", "one", "one", "one", "two", "unknown", "tomorrow", "farewell", "farewell")),
             troubles=() if calm else tuple(_troubles(dice)),
         )
 

@@ -64,7 +64,7 @@ class Stage:
         self.starts: Counter[str] = Counter()  # of jobs
         self.outages: Counter[str] = Counter()  # of their ends, those that do not count
         self.promised = 0  # events that VK got ok for
-        self.is_done = self._is_ending = False
+        self.is_done = self.is_ending = False
         self._events: dict[tuple[bytes, bytes], str] = {}  # inbox, entry
         self._triggers: dict[tuple[str, int, str], list[Fault]] = defaultdict(list)
         for fault in schedule.faults:
@@ -112,7 +112,7 @@ class Stage:
         """Let the rate's window pass and all that is broken come back; then every host gives back what it holds."""
         until_s = self.world.now_s + QUIET_S
         healthy = self.world.run(lambda: self.world.now_s > until_s and self._is_healthy(), until_s + DRAIN_S)
-        self._is_ending = True
+        self.is_ending = True
         for host in self.hosts:
             host.stop()
         ended = self.world.run(lambda: not any(host.platform.is_alive for host in self.hosts), until_s + 2 * DRAIN_S)
@@ -185,7 +185,7 @@ class Stage:
     # What breaks.
 
     def _trigger(self, script: str, nth: int, edge: str, host: Host | None) -> str:
-        faults = None if self._is_ending else self._triggers.get((script, nth, edge))
+        faults = None if self.is_ending else self._triggers.get((script, nth, edge))
         result = ""
         for fault in faults or ():
             self.tell(f"{edge} {script} {nth}: {fault.what} for {fault.for_s} s")
@@ -194,7 +194,7 @@ class Stage:
 
     def _act(self, fault: Fault, host: Host | None) -> str:
         """Break something; ``cut`` tells that the exchange under way has no answer."""
-        if self._is_ending:
+        if self.is_ending:
             return ""
         if fault.what == "cut":
             return "cut"

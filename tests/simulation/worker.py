@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 HANG_S = 1e6
 _LONG = "re two " + "a" * 4085 + " " + "b" * 9  # two messages of VK's
-_BEFORE = PhraseBook([AnswerRow(1, "one", "re one"), AnswerRow(2, "two", _LONG), AnswerRow(3, "gone", "re gone")])
+_BEFORE = PhraseBook(
+    [AnswerRow(1, "one", "re one"), AnswerRow(2, "two", _LONG), AnswerRow(3, "farewell", "re farewell")]
+)
 _AFTER = PhraseBook(
-    [AnswerRow(1, "one", "re one again"), AnswerRow(2, "two", "re 2"), AnswerRow(4, "later", "re later")]
+    [AnswerRow(1, "one", "re one again"), AnswerRow(2, "two", "re 2"), AnswerRow(4, "tomorrow", "re tomorrow")]
 )
 
 
