@@ -126,11 +126,11 @@ def parse_tried(value: bytes) -> Tried:
     return Tried(int(attempts), int(due_ms), reason)
 
 
-def hand_out(claim: Claim, entry: Entry, attempt: int, per_second: int, deadline_ms: int) -> Call:
-    """Take a slot and count the attempt (from 1). The worker starts after the answer, and is dead by the deadline."""
+def hand_out(claim: Claim, entry: Entry, attempt: int, per_second: int, most_ms: int) -> Call:
+    """Take a slot and count the attempt (from 1). The worker starts after the answer, and is dead by ``most_ms``."""
     person = keys.person(claim.base, "vk", entry.from_id) if entry.from_id > 0 else ""
     lane = (keys.lease(claim.bot), keys.state(claim.bot), keys.inbox(claim.bot))
-    hold_us = (deadline_ms + WINDOW_MS) * 1000
+    hold_us = (most_ms + WINDOW_MS) * 1000
     return Call(
         _HAND_OUT,
         (*lane, person, keys.delta(claim.base), keys.RATE),

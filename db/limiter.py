@@ -61,15 +61,16 @@ def take_slot(
     *,
     per_second: int,
     most_s: float,
+    spare_s: float = 0.0,
 ) -> None:
-    """Take slot ``number`` as ``try_slot`` does, waiting for it up to ``most_s``; then raises ``NoSlot``."""
+    """Take slot ``number`` as ``try_slot`` does, waiting for it until ``spare_s`` are left; then raises ``NoSlot``."""
     end = time.monotonic() + most_s
     while True:
         left_s = end - time.monotonic()
         wait_s = try_slot(client, job_lease, db, job, number, per_second=per_second, most_s=max(left_s, 0.0))
         if wait_s == 0:
             return
-        if wait_s > left_s:
-            raise NoSlot(f"no slot of the token's rate within {most_s:.1f} s")
+        if wait_s > left_s - spare_s:
+            raise NoSlot(f"no slot of the token's rate within {max(most_s - spare_s, 0.0):.1f} s")
         # Slots held by running jobs end earlier than they say.
         time.sleep(min(wait_s, 0.2))

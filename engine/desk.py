@@ -83,10 +83,11 @@ def open_desk(job: Job, stores: Stores, ask: Ask) -> JobDesk:
     per_second = stores.settings.vk.requests_per_s
 
     def left_s() -> float:
-        return max(job.left_s() - REPORT_S, 0.0)
+        # All of it: a request may be on its way until this worker is killed.
+        return max(job.left_s(), 0.0)
 
     def wait_for(number: int) -> None:
-        limiter.take_slot(*claim, number, per_second=per_second, most_s=left_s())
+        limiter.take_slot(*claim, number, per_second=per_second, most_s=left_s(), spare_s=REPORT_S)
 
     def ask_for(number: int) -> bool:
         return limiter.try_slot(*claim, number, per_second=per_second, most_s=left_s()) == 0

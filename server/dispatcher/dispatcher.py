@@ -71,6 +71,7 @@ class Dispatcher:
         on_event: OnEvent,
         on_ask: OnAsk = _refuse_ask,
         dice: random.Random | None = None,
+        subscriber: redis.asyncio.Redis | None = None,
     ) -> None:
         self._settings = settings
         self._load_bots = bots
@@ -98,7 +99,7 @@ class Dispatcher:
         self._bots_changed = asyncio.Event()
         self._bots_changed.set()
         self._is_draining = False
-        self._wakes_client = async_subscriber(settings)
+        self._wakes_client = subscriber or async_subscriber(settings)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -122,7 +123,7 @@ class Dispatcher:
         keep_leases.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         end_s = time.monotonic() + RELEASE_S
-        while not await self._succeeds(self._leases.release(list(self._lanes))) and time.monotonic() < end_s:
+        while not await self._succeeds(self._leases.release_all()) and time.monotonic() < end_s:
             await asyncio.sleep(RETRY_S)
         for lane in list(self._lanes.values()):
             self._forget(lane)

@@ -109,8 +109,10 @@ class Handling:
 
     async def _hand_out(self, entry: Entry, attempt: int) -> Given | None:
         """Take a slot and count the attempt; ``None`` when there is nothing to do now."""
-        vk, engine = self._settings.vk, self._settings.engine
-        call = inbox.hand_out(self._claim, entry, attempt, vk.requests_per_s, int(engine.deadline_s * 1000))
+        # The job begins when the answer comes: late, if this host stood still, but while its lease is valid.
+        most_s = self._settings.lanes.lease_s + self._settings.engine.deadline_s
+        per_second = self._settings.vk.requests_per_s
+        call = inbox.hand_out(self._claim, entry, attempt, per_second, int(most_s * 1000))
         match inbox.handed_out(await self._insist(call)):
             case Given() as given:
                 self._clock.seen(given.now_ms)

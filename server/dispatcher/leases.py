@@ -30,13 +30,13 @@ class Leases:
         redis: BatchedRedis,
         host_id: str,
         lease_s: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         key: Callable[[str], str] = keys.lease,
     ) -> None:
         self._redis = redis
         self._host_id = host_id
         self._lease_s = lease_s
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._key = key
         self._held: dict[str, _Held] = {}
         self._asked: dict[str, str] = {}  # values that may have been taken: the answer was lost
@@ -94,6 +94,13 @@ class Leases:
             await self._run(_RELEASE, names, [keys.LEASES_RELEASED, *values.values()])
         for bot in values:
             self._held.pop(bot, None)
+
+    async def release_all(self) -> None:
+        """Give back all, also those whose taking was given up before it was answered: they may be ours."""
+        for bot, value in self._asked.items():
+            self._held.setdefault(bot, _Held(value, self._clock()))
+        self._asked.clear()
+        await self.release(list(self._held))
 
     def forget(self, bot: str) -> None:
         """Stop counting a lease as ours without telling Redis."""

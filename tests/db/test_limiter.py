@@ -77,3 +77,14 @@ def test_many_workers_never_exceed_the_rate(clean_redis: redis.Redis, redis_serv
     # Each request could be late by the time a thread needs to note it; the margin of the window is 10 ms.
     for at, moment in enumerate(granted):
         assert sum(1 for other in granted[at:] if other < moment + 1.0) <= 10
+
+
+def test_a_slot_is_held_for_all_that_is_left_though_waiting_ends_earlier(
+    clean_redis: redis.Redis, redis_service: RedisService
+) -> None:
+    held = claim(clean_redis)
+    take_slot(clean_redis, LEASE, held.db, ("5-0", 1), 1, per_second=1, most_s=10, spare_s=9)
+    now_s, _us = clean_redis.time()
+    assert redis_service.client(held.db).zscore(keys.RATE, "5-0:1:1") > (now_s + 10) * 1_000_000
+    with pytest.raises(NoSlot):
+        take_slot(clean_redis, LEASE, held.db, ("6-0", 1), 1, per_second=1, most_s=10, spare_s=9.9)

@@ -210,6 +210,23 @@ def test_no_second_holds_more_requests_than_the_token_may_make(
     assert max(sum(1 for other in sent[at:] if other < moment + 1e9) for at, moment in enumerate(sent)) <= 10
 
 
+def test_a_slot_is_held_though_its_job_begins_late(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
+) -> None:
+    """A host that stands still while a hand-out is on its way begins the job as late as its lease lasts."""
+    settings = lane_settings(redis_service, tmp_path, lanes={"lease_s": 7.0}, engine={"deadline_s": 20.0})
+
+    async def scene() -> None:
+        async with running(settings, [make_bot()]) as host:
+            seconds, us = clean_redis.time()
+            say(clean_redis, "sleep:0.5")
+            await until(lambda: host.deeds("begin"))
+            [(_slot, ends_us)] = redis_service.client(3).zrange(keys.RATE, 0, -1, withscores=True)
+            assert ends_us > seconds * 1_000_000 + us + (7.0 + 20.0 + 1.0) * 1_000_000
+
+    asyncio.run(scene())
+
+
 def test_slots_that_were_not_used_are_given_back(
     clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
 ) -> None:

@@ -101,3 +101,21 @@ def test_nobody_is_sure_of_a_lease_that_was_renewed_too_long_ago(
         assert here.is_sure("anna")
 
     play(redis_service, tmp_path, scene)
+
+
+def test_a_lease_whose_taking_nobody_waited_for_is_given_back_too(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
+) -> None:
+    """A platform that stops gives up a taking that is on its way; it may take effect all the same."""
+
+    async def scene(link: BatchedRedis) -> None:
+        here = Leases(link, "here", 3.0)
+        await here.take(["anna"])
+        taking = asyncio.create_task(here.take(BOTS))
+        await asyncio.sleep(0)  # it was sent
+        taking.cancel()
+        await here.release_all()
+        assert [clean_redis.get(keys.lease(bot)) for bot in BOTS] == [None, None, None]
+        assert "anna" not in here and "boris" not in here
+
+    play(redis_service, tmp_path, scene)

@@ -1,0 +1,221 @@
+"""Engine workers of the virtual world: our engine's own handling of a job, on virtual Redis and VK, with its troubles.
+
+``SimPool`` is our own pool, with such workers in place of processes behind sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from db import codec
+from db.protocol import CommandResult
+from engine.desk import open_desk
+from engine.handle import handle
+from engine.job import Job, parse_job
+from engine.matching.book import AnswerRow, PhraseBook
+from engine.vk.client import VkClient
+from engine.vk.errors import VkError, VkUnavailable
+from server.dispatcher.pool import LINE_MAX, Pool, Worker
+from tests.simulation.clients import SyncClient
+from tests.simulation.green import GreenProcess
+
+if TYPE_CHECKING:
+    from tests.simulation.host import Host
+
+HANG_S = 1e6
+_LONG = "re two " + "a" * 4085 + " " + "b" * 9  # two messages of VK's
+_BEFORE = PhraseBook(
+    [AnswerRow(1, "one", "re one"), AnswerRow(2, "two", _LONG), AnswerRow(3, "farewell", "re farewell")]
+)
+_AFTER = PhraseBook(
+    [AnswerRow(1, "one", "re one again"), AnswerRow(2, "two", "re 2"), AnswerRow(4, "tomorrow", "re tomorrow")]
+)
+
+
+class WorkerProcess(GreenProcess):
+    """Takes job lines one after the other, and ends when it is told to or in trouble."""
+
+    def __init__(self, host: Host, pid: int, skew_s: float) -> None:
+        super().__init__(host.stage.world, f"{host.name} worker {pid}", self._serve, skew_s)
+        self.host, self.pid = host, pid
+        self.reader = asyncio.StreamReader(limit=LINE_MAX, loop=host.platform)
+        self.job: Job | None = None  # until its verdict is said
+        self._platform = host.platform
+        self._dice = host.stage.dice_of(self.name)
+        self._lines: deque[bytes | None] = deque()
+        self._is_idle = False
+        self._troubles: dict[str, list[Any]] = {}
+        self._client = SyncClient(host.road, self, self.step)
+
+    # Its ends, as the platform has them.
+
+    def feed(self, line: bytes | None) -> None:
+        """Take a line of the platform's; None is the end of its socket."""
+        self._lines.append(line)
+        if self._is_idle:
+            self._is_idle = False
+            self.wake()
+
+    def kill(self) -> None:
+        if self.is_alive:
+            super().kill()
+            self.world.after(0.0005, self._platform.is_readable, -self.pid)
+            self._platform.call_soon(self.reader.feed_eof)
+
+    # What it does.
+
+    def step(self, name: str) -> str:
+        """Meet what the schedule has for this moment; what VK is to do is returned."""
+        troubles = self._troubles.get(name)
+        if not troubles:
+            return ""
+        trouble = troubles.pop(0)
+        self.host.stage.tell(f"{self.name}: {trouble.what} at {name} of {self.job.event_id if self.job else ''}")
+        if trouble.what == "die":
+            self.die()
+        elif trouble.what == "hang":
+            self.sleep(HANG_S)
+        elif trouble.what == "pause":
+            self.sleep(trouble.for_s)
+        elif trouble.what in ("sleep host", "kill host", "freeze platform"):
+            self.host.hurt(trouble.what, trouble.for_s)
+            self.sleep(0.001)
+        else:
+            return str(trouble.what)
+        return ""
+
+    def travel(self) -> None:
+        """Let a request be on its way to VK, or its answer."""
+        self.sleep(0.01 + self._dice.random() * 0.05)
+
+    def _serve(self) -> None:
+        self.sleep(0.01)
+        while True:
+            while not self._lines:
+                self._is_idle = True
+                self.wait()
+            line = self._lines.popleft()
+            if line is None:
+                self.kill()
+                return
+            self._handle(line)
+
+    def _handle(self, line: bytes) -> None:
+        job = self.job = parse_job(line)
+        assert isinstance(job, Job)
+        self._troubles = self.host.stage.begins(self, job)
+        self.step("job")
+        desk = open_desk(job, self._stores(job), self._ask)  # type: ignore[arg-type]
+        verdict = handle(desk)
+        said = codec.dumps(verdict.as_message(job.id))
+        if self.step("verdict") == "junk":
+            said = b"{no json"
+        self.job = None
+        self.host.stage.ends(job, verdict)
+        self._platform.call_soon(self.reader.feed_data, said + b"\n")
+
+    def _stores(self, job: Job) -> Any:
+        """Return what ``engine.desk.Stores`` is: connections of one worker."""
+        stage = self.host.stage
+        book = _BEFORE if self.world.now_s < stage.schedule.changed_s else _AFTER
+        return SimpleNamespace(
+            settings=stage.settings,
+            redis=self._client,
+            base=None,
+            bot_redis=lambda db: None,
+            library=SimpleNamespace(book=lambda base, wanted: book),
+            people=_People(),
+            session=SimpleNamespace(timeout_s=0.0, process=self, group_id=job.bot.group_id),
+        )
+
+    def _ask(self, line: str) -> CommandResult:
+        raise AssertionError("nothing asks")
+
+
+class _People:
+    """Knows nobody, without a base; VK is asked once for each job's person."""
+
+    def known(self, base: str, account_id: int) -> None:
+        return None
+
+    def is_old(self, person: dict[str, str]) -> bool:
+        return False
+
+    def ask_vk(self, vk: VkClient, base: str, account_id: int, person: dict[str, str]) -> dict[str, str] | None:
+        try:
+            return {**person, "fi_name": vk.call("users.get", user_ids=account_id)[0]["first_name"], "la_name": "K"}
+        except (VkError, VkUnavailable):
+            return None
+
+
+class VirtualVk:
+    """Stands for ``engine.vk.client.VkClient``: the way to the recorder, and what VK does on a bad day."""
+
+    def __init__(self, session: Any, token: str) -> None:
+        self._process: WorkerProcess = session.process
+        self._group_id: int = session.group_id
+
+    def call(self, method: str, **values: Any) -> Any:
+        process, stage = self._process, self._process.host.stage
+        is_send = method == "messages.send"
+        if is_send:
+            _raise(process.step("send"))
+        process.travel()
+        answer = stage.vk.take(self._group_id, method, values, honest=stage.is_honest(process.job))
+        process.travel()
+        if is_send:
+            _raise(process.step("sent"))
+        return answer
+
+
+def _raise(trouble: str) -> None:
+    if trouble in ("lost", "broken"):
+        raise VkUnavailable("no answer", is_broken=trouble == "broken")
+    if trouble.startswith("code "):
+        raise VkError(int(trouble.removeprefix("code ")), "told to")
+
+
+class SimWorker(Worker):
+    """The platform's side of a worker. The process' end is told by a descriptor below 0."""
+
+    def __init__(self, process: WorkerProcess, jobs_max: int) -> None:
+        self._process = process
+        super().__init__(process.pid, -process.pid, process.reader, _Writer(process), jobs_max)  # type: ignore[arg-type]
+
+    def __hash__(self) -> int:
+        return self.pid
+
+    def kill(self) -> None:
+        self._process.kill()
+        self.retire()
+
+    def _on_end(self) -> None:
+        self._ended.set()
+        self.retire()
+
+
+class SimPool(Pool):
+    def __init__(self, host: Host, size: int) -> None:
+        super().__init__(host, size, jobs_per_worker=5)  # type: ignore[arg-type]
+
+    async def _open(self, started: Any) -> Worker:
+        return SimWorker(started, self._jobs_per_worker)
+
+
+class _Writer:
+    """The job socket as asyncio's stream writers are."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        self._process = process
+
+    def write(self, data: bytes) -> None:
+        self._process.world.after(0.0003, self._process.feed, data)
+
+    async def drain(self) -> None:
+        return
+
+    def close(self) -> None:
+        self._process.world.after(0.0003, self._process.feed, None)
