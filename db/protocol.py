@@ -127,7 +127,8 @@ class PlatformEvent:
     ``log`` or ``dropped``.
 
     ``log`` is ``{name, level, line}``, ``event`` a step of one message: ``{bot, entry, peer_id, step, reason, age_ms}``
-    and, at its end, ``text`` and ``reply``; ``platform`` its ``state`` and who stopped it: ``{state, stopped_by}``.
+    and, at its end, ``text`` and ``reply``; ``bot`` where its ``lane`` runs and, when it begins to rest or goes on,
+    ``pause``: ``{kind, reason, until_ms, is_over}``; ``platform`` its ``state`` and who stopped it, ``stopped_by``.
     """
 
     seq: int

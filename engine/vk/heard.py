@@ -26,7 +26,7 @@ class Heard:
         code = error.code if isinstance(error, VkError) else 0
         kind = "error" if isinstance(error, VkError) else "silent" if error.is_silent else "unavailable"
         if len(self._failures) < FAILURES_MAX:
-            told = {"method": method, "code": code, "kind": kind, "text": error.text}
+            told = {"method": method, "code": code, "kind": kind, "text": error.text.removeprefix(f"{method}: ")}
             self._failures[method, code, kind] = told
 
     def as_fields(self) -> dict[str, Any]:

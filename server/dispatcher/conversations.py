@@ -115,6 +115,14 @@ class Conversations:
         self.in_flight += 1
         return entry
 
+    def bring_fresh(self) -> None:
+        """Let a conversation whose first entry was never tried be the next one, if such a one is ready."""
+        for peer_id in self._ready:
+            if self._peers[peer_id].begun is None:
+                self._ready.remove(peer_id)
+                self._ready.appendleft(peer_id)
+                return
+
     def put_back(self, entry: Entry) -> None:
         """Undo ``take``: nothing was begun, and the turn is still this conversation's."""
         conversation = self._peers[entry.peer_id]

@@ -144,6 +144,8 @@ class Lane:
 
     def begin(self, worker: WorkerHandle) -> None:
         """Let a worker handle the next entry."""
+        if self._handling.pauses.rests:
+            self._conversations.bring_fresh()  # what has just failed is the worst of probes
         entry = self._conversations.take(self._clock.now_ms())
         if entry is None:
             worker.release()

@@ -127,10 +127,14 @@ class Pauses:
         return tuple(sorted((pause for pause in self._open.values() if not pause.is_notice or pause.is_waiting(now_ms)),
                             key=lambda pause: (not pause.shuts, pause.is_notice, pause.kind)))  # fmt: skip
 
+    @property
+    def rests(self) -> bool:
+        """Does the lane rest, so that whatever goes out is a probe?"""
+        return any(pause.shuts for pause in self._open.values())
+
     def is_shut(self, now_ms: int) -> bool:
         """Say whether no job may go out: too early for a probe, or one is under way."""
-        shut = [pause for pause in self._open.values() if pause.shuts]
-        return bool(shut) and (bool(self._probe) or any(pause.is_waiting(now_ms) for pause in shut))
+        return self.rests and (bool(self._probe) or self.next_ms(now_ms) is not None)
 
     def next_ms(self, now_ms: int) -> int | None:
         """Return when a probe may go out that may not now."""
@@ -145,7 +149,7 @@ class Pauses:
     def begin(self, entry: str, now_ms: int) -> None:
         """Note that an attempt begins; while the lane rests it is the probe."""
         self._begun[entry] = now_ms
-        if any(pause.shuts for pause in self._open.values()):
+        if self.rests:
             self._probe = entry
 
     def end(self, entry: str) -> None:

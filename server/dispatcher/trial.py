@@ -75,4 +75,6 @@ def _failures(raw: object) -> list[Failure]:
 
 
 def _words(item: Mapping[str, Any], code: int) -> tuple[str, int, str]:
-    return str(item.get("method") or "")[:64], code, str(item.get("text") or "")[:TEXT_MAX]
+    # An error without a number is one that nobody has seen, and not silence.
+    number = code or (-1 if item.get("kind") == "error" else 0)
+    return str(item.get("method") or "")[:64], number, str(item.get("text") or "")[:TEXT_MAX]

@@ -191,6 +191,13 @@ def test_an_error_for_the_operator_is_shown_for_a_while_and_kept_seldom() -> Non
     assert kinds(pauses, 600_002) == []
 
 
+def test_an_error_without_a_number_is_no_silence() -> None:
+    pauses = Pauses(Rules())
+    for now in (1, 2, 3):
+        tried(pauses, trial_of(verdict("fail", errors=[error(0)])), now)
+    assert kinds(pauses, 3) == [f"{NOTICE}-1"]
+
+
 def test_notices_are_bounded() -> None:
     pauses = Pauses(Rules())
     for code in range(5000, 5200):

@@ -16,6 +16,7 @@ from db.links import redis_client
 from server.dispatcher import handling
 from server.dispatcher.pauses import Rules
 from server.snapshots import bot_info
+from tests.db.lanes import put
 from tests.emulation import EmulatorClient, running_emulator
 from tests.engine.bench import GROUP, TOKEN, Bench, Room, open_room
 from tests.server.answering import Answering, answering, make_bot, publish, say, until, with_token
@@ -210,12 +211,12 @@ def test_an_outage_is_waited_out_with_few_calls_and_its_backlog_answered_once_an
     peers = range(11, 31)
     for kind, chance in (("reset_before", 0.4), ("http", 1.0)):
         emulator.fault(kind=kind, group_id=bot[0].group_id, count=0, probability=chance, status=500)
-    bench.learn(*((f"вопрос номер {number}", f"ответ {number}") for number in range(150)))
+    bench.learn(*((f"вопрос номер {number}", f"ответ {number}") for number in range(100)))
     old = [say(clean_redis, emulator, bot[0], "привет", 31 + number, age_s=1801) for number in range(3)]
 
     async def scene() -> None:
         async with answering(bench, [bot]) as host:
-            for number in range(150):
+            for number in range(100):
                 say(clean_redis, emulator, bot[0], f"вопрос номер {number}", peers[number % len(peers)])
                 await asyncio.sleep(0.02)
             await until(lambda: host.rests("v63") == ["vk"])
@@ -225,7 +226,7 @@ def test_an_outage_is_waited_out_with_few_calls_and_its_backlog_answered_once_an
             info = bot_info(bot[0], host.dispatcher.lanes()["v63"], None, 0)
             assert info.pause == "vk" and info.health is not None and "does not answer" in info.health.text
             emulator.clear_faults()
-            await until(lambda: len(host.steps("v63", "done")) == 150)
+            await until(lambda: len(host.steps("v63", "done")) == 100)
             assert host.rests("v63") == []
             assert {step["event_id"] for step in host.steps("v63", "ignored") if step["reason"] == "stale"} == set(old)
 
@@ -233,5 +234,37 @@ def test_an_outage_is_waited_out_with_few_calls_and_its_backlog_answered_once_an
     asyncio.run(scene())
     for peer in peers:
         seen = [one["text"] for one in emulator.sent(after) if one["peer_id"] == peer]
-        assert seen == [f"ответ {number}" for number in range(150) if peers[number % len(peers)] == peer]
+        assert seen == [f"ответ {number}" for number in range(100) if peers[number % len(peers)] == peer]
     assert DeadLetters(clean_redis).count() == 0
+
+
+def test_buttons_consent_and_members_pass_through_the_lane(
+    bench: Bench, emulator: EmulatorClient, clean_redis: redis.Redis
+) -> None:
+    """A button is answered once and a late one left; what nobody answers is settled in its place."""
+    bot = make_bot(emulator, bench, 64)[0]
+    say(clean_redis, emulator, bot, "привет")
+    place = {"user_id": 11, "peer_id": 11, "conversation_message_id": 1}
+    pressed = emulator.order("press", {"from_id": 11, "group_id": bot.group_id, "peer": "private", "payload": {"a": 1}})
+    events = [
+        ("message_event", {**place, "event_id": pressed["press_id"], "payload": {"a": 1}}),
+        ("message_event", {**place, "event_id": pressed["press_id"], "payload": {"a": 1}}),
+        ("message_deny", {"user_id": 11}),
+        ("group_leave", {"user_id": 11, "self": 1}),
+        ("message_allow", {"user_id": 11, "key": ""}),
+        ("group_join", {"user_id": 11, "join_type": "join"}),
+    ]
+    for number, (kind, thing) in enumerate(events):
+        put(clean_redis, {"type": kind, "event_id": f"x{number}", "group_id": bot.group_id, "object": thing}, bot.name)
+
+    async def scene() -> None:
+        async with answering(bench, [make_bot(emulator, bench, 64)]) as host:
+            await until(lambda: len(host.steps("v64", "done", "ignored")) == 7)
+            ends = {step["event_id"]: (step["step"], step["reason"]) for step in host.steps("v64", "done", "ignored")}
+            assert ends["x0"][0] == "done"
+            assert ends["x1"] == ("ignored", "the button was answered already, or too late")
+            assert [ends[f"x{number}"][1] for number in range(2, 6)] == [f"{kind}: noted" for kind, _ in events[2:]]
+            assert host.rests("v64") == []
+
+    asyncio.run(scene())
+    assert len(emulator.read("answers", after=0)["answers"]) == 1
