@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 
 from engine.vk.table import Action
 from server.dispatcher.breaker import Tally, length_s
-from server.dispatcher.trial import Failure, Trial
+from server.dispatcher.trial import SEND, Failure, Trial
 
 TOKEN, VK, RATE, BREAKER = "token", "vk", "rate", "breaker"
-METHOD, NOTICE = "method:", "notice:"  # and the method's name, or VK's code
-SEND = "messages.send"  # without which a lane has nothing to do; other methods are left out of its jobs
+METHOD, NOTICE = "method:", "notice:"  # and the method's name, or VK's code; without SEND a lane has nothing to do
 PAUSES_MAX = 32  # notices of one bot, and names that are remembered
 AHEAD_MAX_MS = 2 * 3_600_000  # what is said to last longer was said before the clock was set back
 

@@ -12,6 +12,7 @@ from typing import Any
 from engine.vk.table import Action, Meaning, meaning
 from server.dispatcher.verdicts import Verdict
 
+SEND = "messages.send"
 TEXT_MAX = 200
 _SETTLED = frozenset({"done", "ignored", "unsolved"})
 
@@ -56,13 +57,20 @@ class Trial:
 def trial_of(verdict: Verdict) -> Trial:
     """Return what a verdict tells."""
     failures = tuple(_failures(verdict.raw.get("vk_errors")))
-    answered = verdict.raw.get("vk_answered")
-    methods = frozenset(map(str, answered)) if isinstance(answered, list) else frozenset()
     is_settled = verdict.outcome in _SETTLED
+    methods = frozenset(_answered(verdict.raw, is_settled))
     is_of_peer = any(failure.action is Action.COOL_DOWN for failure in failures)
     is_failed = not (is_settled or verdict.outage or is_of_peer)
     is_good = is_settled and verdict.outcome != "ignored"
     return Trial(is_settled, is_good, is_failed, methods, failures, verdict.reason[:TEXT_MAX])
+
+
+def _answered(raw: Mapping[str, Any], is_settled: bool) -> list[str]:
+    """Return the methods that VK did. An engine that does not tell has sent the reply that it reports."""
+    answered = raw.get("vk_answered")
+    if isinstance(answered, list):
+        return [str(method) for method in answered]
+    return [SEND] if is_settled and raw.get("reply") else []
 
 
 def _failures(raw: object) -> list[Failure]:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.dispatcher.keeping import kept
-from server.dispatcher.pauses import BREAKER, METHOD, NOTICE, PAUSES_MAX, RATE, SEND, TOKEN, VK, Pauses, Rules
-from server.dispatcher.trial import Trial, trial_of
+from server.dispatcher.pauses import BREAKER, METHOD, NOTICE, PAUSES_MAX, RATE, TOKEN, VK, Pauses, Rules
+from server.dispatcher.trial import SEND, Trial, trial_of
 from server.dispatcher.verdicts import Verdict
 
 MINUTE = 60_000
@@ -189,6 +189,15 @@ def test_an_error_for_the_operator_is_shown_for_a_while_and_kept_seldom() -> Non
     assert pauses.concluded("a", seen, 2).changes == ()
     assert kinds(pauses, 2) == [f"{NOTICE}4242", f"{NOTICE}912"] and not pauses.is_shut(2)
     assert kinds(pauses, 600_002) == []
+
+
+def test_a_reply_of_an_engine_that_tells_nothing_of_vk_ends_a_pause() -> None:
+    pauses = Pauses(Rules())
+    for _ in range(3):
+        tried(pauses, DOWN, 1)
+    assert kinds(pauses, 1) == [VK]
+    tried(pauses, trial_of(Verdict("done", raw={"reply": {"peer_id": 7, "parts": []}})), 1001)
+    assert kinds(pauses, 1001) == []
 
 
 def test_an_error_without_a_number_is_no_silence() -> None:
