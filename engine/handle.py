@@ -21,7 +21,7 @@ from engine.matching.match import find_answer
 from engine.message import Message, parse_message
 from engine.reply import compose_parts
 from engine.sending import Draft, dice_of, resume, send
-from engine.standing import EVENTS, learn_from_action, learn_from_event, note_refusal, refusal
+from engine.standing import EVENTS, forget_refused, learn_from_action, learn_from_event, note_refusal, refusal
 from engine.verdict import Match, Outcome, Verdict
 from engine.vk.errors import Action, VkError, VkUnavailable, redacted
 from engine.vk.random_id import event_number
@@ -42,6 +42,7 @@ def handle(desk: JobDesk) -> Verdict:
     except Exception as error:
         verdict = verdict_of(error, desk.job.attempt, desk.job.token)
         note_refusal(desk, error)
+        forget_refused(desk, error, started)
     verdict = replace(verdict, **desk.vk.heard.as_fields())
     desk.timings_ms["total"] = _since_ms(started)
     return replace(verdict, person=desk.news, slots_used=desk.slots.used, timings_ms=dict(desk.timings_ms))

@@ -6,11 +6,13 @@ Learned from events that nobody answers, and from VK's refusals; kept in the bot
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import redis
 
 from db.reach import DENIED, Reach
+from db.unsent import forget_unsent
 from engine.desk import JobDesk
 from engine.message import Message, is_chat
 from engine.verdict import Verdict
@@ -21,6 +23,7 @@ EVENTS = frozenset({"message_allow", "message_deny", "group_join", "group_leave"
 _INVITED = frozenset({"chat_invite_user", "chat_invite_user_by_link", "chat_invite_user_by_message_request"})
 _TITLED = frozenset({"chat_create", "chat_title_update"})
 _KICKED = "chat_kick_user"
+_REFUSED = (Action.STOP_BOT, Action.PAUSE_METHOD, Action.SLOW_DOWN, Action.COOL_DOWN)
 TITLE_MAX = 255
 
 log = logging.getLogger(__name__)
@@ -82,6 +85,20 @@ def note_refusal(desk: JobDesk, error: Exception) -> None:
             _reach(desk).close(peer_id, str(error.code), is_chat=is_chat(peer_id))
     except redis.RedisError as failure:
         log.warning("refusal not kept peer_id=%d code=%d error=%s", peer_id, error.code, failure)
+
+
+def forget_refused(desk: JobDesk, error: Exception, started: float) -> None:
+    """Take back that something may have been sent, where VK clearly said no for now and the event waits.
+
+    Else an event that waits for longer than VK remembers a ``random_id`` could only be left to a human.
+    """
+    if not isinstance(error, VkError) or error.meaning.action not in _REFUSED or desk.vk.heard.is_in_doubt:
+        return
+    job, age_ms = desk.job, int((time.monotonic() - started) * 1000) + 1
+    try:
+        forget_unsent(desk.stores.redis, (job.lease_key, job.lease_value), job.bot.group_id, job.entry, age_ms)
+    except redis.RedisError as failure:
+        log.warning("mark not taken back event_id=%s error=%s", job.event_id, failure)
 
 
 def _reach(desk: JobDesk) -> Reach:

@@ -29,6 +29,11 @@ class Heard:
             told = {"method": method, "code": code, "kind": kind, "text": error.text.removeprefix(f"{method}: ")}
             self._failures[method, code, kind] = told
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Was there a call of which nobody knows whether it took effect?"""
+        return any(failure["kind"] != "error" for failure in self._failures.values())
+
     def as_fields(self) -> dict[str, Any]:
         """Return the fields of the verdict."""
         return {"vk_answered": list(self._answered), "vk_errors": list(self._failures.values())}

@@ -115,10 +115,10 @@ class Conversations:
         self.in_flight += 1
         return entry
 
-    def bring_fresh(self) -> None:
-        """Let a conversation whose first entry was never tried be the next one, if such a one is ready."""
+    def bring(self, *, tried: bool) -> None:
+        """Let a conversation be the next one whose first entry was ``tried`` before, or was not, if one is ready."""
         for peer_id in self._ready:
-            if self._peers[peer_id].begun is None:
+            if (self._peers[peer_id].begun is not None) == tried:
                 self._ready.remove(peer_id)
                 self._ready.appendleft(peer_id)
                 return

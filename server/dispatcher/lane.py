@@ -144,13 +144,14 @@ class Lane:
 
     def begin(self, worker: WorkerHandle) -> None:
         """Let a worker handle the next entry."""
-        if self._handling.pauses.rests:
-            self._conversations.bring_fresh()  # what has just failed is the worst of probes
+        pauses = self._handling.pauses
+        if pauses.rests and self._conversations.has_ready(self._clock.now_ms()):
+            self._conversations.bring(tried=pauses.probes_tried)
         entry = self._conversations.take(self._clock.now_ms())
         if entry is None:
             worker.release()
             return
-        self._handling.pauses.begin(entry.entry, self._clock.now_ms())
+        pauses.begin(entry.entry, self._clock.now_ms())
         task = asyncio.get_running_loop().create_task(self._handle(entry, worker))
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)

@@ -131,6 +131,15 @@ class Pauses:
         """Does the lane rest, so that whatever goes out is a probe?"""
         return any(pause.shuts for pause in self._open.values())
 
+    @property
+    def probes_tried(self) -> bool:
+        """Is the best probe what was tried before?
+
+        Of a message that VK left without an answer nobody knows whether it was sent: as few as possible should be such.
+        But where the messages themselves may be at fault, what has just failed is the worst of probes.
+        """
+        return BREAKER not in self._open
+
     def is_shut(self, now_ms: int) -> bool:
         """Say whether no job may go out: too early for a probe, or one is under way."""
         return self.rests and (bool(self._probe) or self.next_ms(now_ms) is not None)

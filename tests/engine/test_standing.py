@@ -112,3 +112,36 @@ def test_a_job_does_without_the_methods_that_are_paused(bench: Bench, worker: Wo
     job = {**bench.job_of(button), "paused": ["users.get", "messages.sendMessageEventAnswer"]}
     assert worker.run(job)["verdict"] == "ignored"
     assert [call.method for call in bench.vk.calls] == ["messages.send"]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_kept"), [(5, False), (6, False), (9, False), (14, False), (29, False), (10, True)]
+)
+def test_what_vk_refused_for_now_was_not_sent(bench: Bench, worker: Worker, code: int, is_kept: bool) -> None:
+    """Else the message could not be answered any more when the refusal lasts for longer than half an hour."""
+    job = bench.job("привет")
+    refuse(bench, code)
+    assert worker.run(job)["verdict"] == "retry"
+    assert bool(bench.mark(job)) == is_kept
+    assert worker.run(bench.repeat(job, counted=False))["verdict"] == "done"
+    assert bench.vk.texts == ["И тебе привет!"]
+
+
+def test_a_refusal_takes_nothing_back_of_what_may_have_been_sent_before(bench: Bench, worker: Worker) -> None:
+    job = bench.job("привет")
+    bench.vk.script("close", "close")
+    assert worker.run(job)["outage"] is True
+    refuse(bench, 5)
+    assert worker.run(bench.repeat(job, counted=False))["outage"] is True
+    assert bench.mark(job)
+    cut = bench.job("привет")
+    bench.vk.script("close")
+    refuse(bench, 5)
+    worker.run(cut)
+    assert bench.mark(cut)
+    bench.learn(("длинно", "а" * 4096 + "б" * 100))
+    long = bench.job("длинно")
+    bench.vk.script("fine")
+    refuse(bench, 5)
+    worker.run(long)
+    assert bench.mark(long)
