@@ -201,7 +201,7 @@ class BotStore:
 
         def decide() -> _Change:
             bot = self.get(name)
-            gone = ("DEL", keys.lease(name), keys.inbox(name), keys.state(name))
+            gone = ("DEL", keys.lease(name), keys.inbox(name), keys.state(name), keys.pauses(name))
             commands: Commands = [("SELECT", bot.db), ("FLUSHDB",), ("SELECT", keys.PLATFORM_DB)]
             commands += [gone, ("HDEL", keys.BOTS, name)]
             return _Change(commands, bot, "" if force else keys.inbox(name))

@@ -38,6 +38,11 @@ def state(bot: str) -> str:
     return f"state:{bot}"
 
 
+def pauses(bot: str) -> str:
+    """Hash: why this bot's lane rests -> since when, until when, how often (JSON)."""
+    return f"pauses:{bot}"
+
+
 def lease(bot: str) -> str:
     """String PX: who runs this lane, as ``host:token``."""
     return f"lease:{bot}"
@@ -112,6 +117,11 @@ LONG_POLL = "longpoll"  # hash: where its long poll stands
 def peer(peer_id: int) -> str:
     """Hash: short-lived data of a conversation."""
     return f"peer:{peer_id}"
+
+
+def closed(peer_id: int) -> str:
+    """String PX: why this peer cannot be written to."""
+    return f"closed:{peer_id}"
 
 
 # A bot's own database; of tickers that belong to no bot, database 0.

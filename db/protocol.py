@@ -36,6 +36,7 @@ class ProcessInfo:
 
 
 HealthState = Literal["ok", "warn", "bad"]
+PauseKind = Literal["", "token", "failing", "vk", "method"]
 TickerState = Literal["waiting", "running", "paused", "elsewhere"]
 
 
@@ -87,7 +88,8 @@ class BotInfo:
     errors: int = 0  # attempts that failed in the last five minutes
     unsolved: int | None = None  # phrases that wait for an answer; None: MariaDB has not told yet
     last_ms: int | None = None  # Unix time at which the last message was settled
-    health: Health | None = None  # as its last check found it; None: not checked yet
+    health: Health | None = None  # as its last check or its lane found it; None: not checked yet
+    pause: PauseKind = ""  # why its lane rests: the token is refused, most messages fail, VK or a method is silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class PlatformEvent:
     ``log`` or ``dropped``.
 
     ``log`` is ``{name, level, line}``, ``event`` a step of one message: ``{bot, entry, peer_id, step, reason, age_ms}``
-    and, at its end, ``text`` and ``reply``; ``platform`` its ``state`` and who stopped it: ``{state, stopped_by}``.
+    and, at its end, ``text`` and ``reply``; ``bot`` where its ``lane`` runs and, when it begins to rest or goes on,
+    ``pause``: ``{kind, reason, until_ms, is_over}``; ``platform`` its ``state`` and who stopped it, ``stopped_by``.
     """
 
     seq: int

@@ -21,12 +21,14 @@ from engine.matching.match import find_answer
 from engine.message import Message, parse_message
 from engine.reply import compose_parts
 from engine.sending import Draft, dice_of, resume, send
+from engine.standing import EVENTS, forget_refused, learn_from_action, learn_from_event, note_refusal, refusal
 from engine.verdict import Match, Outcome, Verdict
 from engine.vk.errors import Action, VkError, VkUnavailable, redacted
 from engine.vk.random_id import event_number
 
 TRACE_MAX = 8000
 BASE_WAIT_S = 5.0
+_ANSWER_BUTTON = "messages.sendMessageEventAnswer"
 _TOO_LATE = 100  # messages.sendMessageEventAnswer: the button's time is over, or it was answered
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ def handle(desk: JobDesk) -> Verdict:
         verdict = _handle_event(desk)
     except Exception as error:
         verdict = verdict_of(error, desk.job.attempt, desk.job.token)
+        note_refusal(desk, error)
+        forget_refused(desk, error, started)
+    verdict = replace(verdict, **desk.vk.heard.as_fields())
     desk.timings_ms["total"] = _since_ms(started)
     return replace(verdict, person=desk.news, slots_used=desk.slots.used, timings_ms=dict(desk.timings_ms))
 
@@ -67,10 +72,12 @@ def _verdict_of_vk(error: VkError, attempt: int) -> Verdict:
     meaning = error.meaning
     match meaning.action:
         case Action.RETRY:
-            return Verdict("retry", reason=str(error), retry_after_s=meaning.after_s, outage=error.code == 6)
+            return Verdict("retry", reason=str(error), retry_after_s=meaning.after_s)
+        case Action.SLOW_DOWN | Action.PAUSE_METHOD | Action.STOP_BOT:  # the lane waits, not this conversation alone
+            return Verdict("retry", reason=str(error), outage=True)
         case Action.COOL_DOWN if attempt == 1:  # one late try: more of the same makes it worse
             return Verdict("retry", reason=str(error), retry_after_s=meaning.after_s)
-        case Action.DROP:
+        case Action.DROP | Action.CLOSE:
             return Verdict("ignored", reason=str(error))
     return Verdict("fail", reason=str(error))
 
@@ -82,6 +89,8 @@ def _handle_event(desk: JobDesk) -> Verdict:
             return _handle_message(desk, message) if message else Verdict("ignored", reason="no message")
         case "message_event":
             return _answer_button(desk)
+        case kind if kind in EVENTS:
+            return learn_from_event(desk)
     return Verdict("ignored", reason=desk.job.event_type)
 
 
@@ -89,7 +98,7 @@ def _handle_message(desk: JobDesk, message: Message) -> Verdict:
     if message.is_out or message.from_id < 0:
         return Verdict("ignored", reason="not from a person")  # and never a talk with ourselves
     if message.is_service:
-        return Verdict("ignored", reason="service message")
+        return learn_from_action(desk, message)
     address = find_address(message, desk.job.bot.group_id, desk.job.bot.names)
     if address is None:
         return Verdict("ignored", reason="not addressed")
@@ -97,6 +106,8 @@ def _handle_message(desk: JobDesk, message: Message) -> Verdict:
         mark = desk.mark.read()
         if mark is not None:
             return resume(desk, message, mark)
+    if refused := refusal(desk, message):
+        return Verdict("ignored", reason=refused)
     _know_person(desk, message)
     if (desk.person or {}).get("status") == "banned":
         return Verdict("ignored", reason="banned")
@@ -153,7 +164,7 @@ def _know_person(desk: JobDesk, message: Message) -> None:
 
 def _is_nameless(desk: JobDesk) -> bool:
     """Did nobody ever learn this person's names? Who has written is in the base before VK was asked."""
-    return desk.person is not None and not desk.person.get("fi_name")
+    return desk.person is not None and not desk.person.get("fi_name") and "users.get" not in desk.job.paused
 
 
 def _learn_names(desk: JobDesk, message: Message) -> None:
@@ -195,9 +206,11 @@ def _answer_button(desk: JobDesk) -> Verdict:
     body = desk.job.event.get("object")
     if not isinstance(body, dict) or not all(name in body for name in ("event_id", "user_id", "peer_id")):
         return Verdict("ignored", reason="no button")
+    if _ANSWER_BUTTON in desk.job.paused:
+        return Verdict("ignored", reason="buttons cannot be answered now")  # and later is too late for them
     try:
         desk.call(
-            "messages.sendMessageEventAnswer",
+            _ANSWER_BUTTON,
             event_id=body["event_id"],
             user_id=body["user_id"],
             peer_id=body["peer_id"],

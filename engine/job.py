@@ -46,6 +46,7 @@ class Job:
     base_delta: str
     ends_at: float
     accepted_ms: int
+    paused: tuple[str, ...] = ()  # methods that VK is not to be asked for now
     is_repeat: bool = False  # an earlier try may have written down and sent something
 
     @property
@@ -120,6 +121,7 @@ def parse_job(line: bytes) -> Job | TickJob | FindJob:
             base_delta=str(raw.get("base_delta") or ""),
             ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
             accepted_ms=int(raw.get("accepted_ms") or 0),
+            paused=tuple(str(method) for method in raw.get("paused") or ()),
             is_repeat=raw.get("repeat") is True or int(raw["attempt"]) > 1,
         )
     except (BadJson, KeyError, TypeError, ValueError, AttributeError) as error:

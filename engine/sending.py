@@ -15,10 +15,13 @@ from engine.desk import JobDesk
 from engine.errors import MayHaveBeenSent
 from engine.message import Message, is_chat
 from engine.verdict import Match, Outcome, Part, Reply, Verdict
-from engine.vk.errors import Action, VkError
+from engine.vk.errors import VkError
+from engine.vk.mending import mended
 
 MARK_AGE_MAX_S = 30 * 60  # VK compares random_id with an hour and 100 messages: half of both
 LATER_MAX = 50
+MENDS_MAX = 3  # forms of one message that are tried after the first
+_SEND = "messages.send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,27 @@ def _send_parts(desk: JobDesk, draft: Draft, sent: frozenset[int]) -> Verdict:
 
 def _send_part(desk: JobDesk, draft: Draft, number: int) -> int | None:
     quote = draft.quote if number == 0 else 0
-    values = send_values(draft.peer_id, draft.parts[number], quote)
+    return _deliver(desk, send_values(draft.peer_id, draft.parts[number], quote), MENDS_MAX)
+
+
+def _deliver(desk: JobDesk, values: dict[str, Any], mends: int) -> int | None:
+    """Send one message, in another form where VK refuses this one. Returns the number of what was sent last."""
     try:
-        return sent_id(desk.call("messages.send", **values))
+        return _send_once(desk, values)
     except VkError as error:
-        if not quote or error.meaning.action is not Action.PLAIN:
+        calls = mended(values, error, desk.job.bot.group_id) if mends else []
+        if not calls:
             raise
-    return sent_id(desk.call("messages.send", **send_values(draft.peer_id, draft.parts[number], 0)))
+    return [_deliver(desk, call, mends - 1) for call in calls][-1]
+
+
+def _send_once(desk: JobDesk, values: dict[str, Any]) -> int | None:
+    answer = desk.call(_SEND, **values)
+    try:
+        return sent_id(answer)
+    except VkError as error:  # in an answer that looks well
+        desk.vk.heard.failed(_SEND, error)
+        raise
 
 
 def send_values(peer_id: int, part: Part, quote: int) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Verdict:
     trace: str | None = None
     tick: dict[str, Any] | None = None  # what a tick found
     retire: bool = False  # this worker ends after the report
+    vk_answered: list[str] = field(default_factory=list)  # methods that VK did
+    vk_errors: list[dict[str, Any]] = field(default_factory=list)  # {method, code, kind, text}; see engine.vk.heard
 
     def as_message(self, job_id: str) -> dict[str, Any]:
         """Return the object of the protocol's verdict line."""

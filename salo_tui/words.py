@@ -42,6 +42,12 @@ _PROCESS = {
     "stopped": Look("○", N_("stopped"), "dim"),
 }
 _HEALTH = {"ok": OK, "warn": WARN, "bad": DOWN}
+_PAUSE = {
+    "token": Look("○", N_("stopped"), "bad"),
+    "failing": Look("○", N_("paused"), "bad"),
+    "vk": Look("◐", N_("no VK"), "warn"),
+    "method": Look("◐", N_("paused"), "warn"),
+}
 _TICKER = {
     "waiting": Look("●", N_("waits"), "good"),
     "running": Look("◐", N_("runs"), "warn"),
@@ -56,6 +62,8 @@ def bot_look(bot: BotInfo) -> Look:
         return Look("○", N_("off"), "dim")
     if bot.lane == "elsewhere":
         return Look("·", N_("elsewhere"), "dim")
+    if bot.pause in _PAUSE:
+        return _PAUSE[bot.pause]
     if bot.lane != "running" or (bot.health is not None and bot.health.state == "bad"):
         return DOWN
     if bot.p95_ms is not None and bot.p95_ms > SLOW_MS:

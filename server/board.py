@@ -20,8 +20,13 @@ _WORSE: dict[HealthState, int] = {"ok": 0, "warn": 1, "bad": 2}
 class Board:
     """All that is held for the snapshot and known to nobody else."""
 
-    def __init__(self, publish: Callable[[str, dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        publish: Callable[[str, dict[str, Any]], None],
+        on_checked: Callable[[str, Health], None] = lambda bot, health: None,
+    ) -> None:
         self._publish = publish
+        self._on_checked = on_checked  # a bot was looked at
         self._lamps: dict[str, Health] = {}
         self._bots: dict[str, Health] = {}
         self._tickers: dict[tuple[str, str], TickerInfo] = {}
@@ -42,6 +47,7 @@ class Board:
         self._bots.pop(bot, None)
         if health is not None:
             self._bots[bot] = health
+            self._on_checked(bot, health)
 
     def bot_health(self, bot: str) -> Health | None:
         """Return how a bot is, as its last check found it."""

@@ -116,7 +116,7 @@ class Platform:
         self._finders = self._new_pool(self._zygote, FINDERS) if settings.engine.command else None
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
-        self.board = Board(self._control.publish)
+        self.board = Board(self._control.publish, self._on_checked)
         self._tickers = Tickers(settings, self._new_pool(self._zygote, settings.tickers.workers), self.board)
         self._gauges = Gauges(settings, lambda: self._bots.values(), lambda: self._control.has_subscribers)
         self._counting: asyncio.Task[None] | None = None
@@ -294,6 +294,11 @@ class Platform:
     def _on_step(self, topic: str, told: dict[str, Any]) -> None:
         self._control.publish(topic, told)
         self._tickers.heard(topic, told)
+
+    def _on_checked(self, bot: str, health: Health) -> None:
+        """Let a lane that VK refuses go on when a check of its bot went well, and spare its probes when it did not."""
+        if self._dispatcher is not None and health.state != "warn":
+            self._dispatcher.token_checked(bot, health.state == "ok")
 
     def _on_line(self, name: str, line: str) -> None:
         self._control.publish("log", self._levels.told(name, line))

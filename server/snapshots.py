@@ -12,6 +12,7 @@ import psutil
 from db.bots import Bot
 from db.protocol import BotInfo, Health, ProcessInfo
 from server.dispatcher.dispatcher import LaneInfo
+from server.pause_words import health_with, pause_kind
 
 _MIB = 1 << 20
 
@@ -35,7 +36,8 @@ def bot_info(bot: Bot, lane: LaneInfo, health: Health | None, unsolved: int | No
         errors=recent.errors,
         unsolved=unsolved,
         last_ms=recent.last_ms,
-        health=health,
+        health=health_with(lane.pauses, health, bot.name),
+        pause=pause_kind(lane.pauses),
     )
 
 

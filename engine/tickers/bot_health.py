@@ -16,9 +16,9 @@ from db.texts import N_
 from engine.tickers.desk import TickDesk
 from engine.tickers.finding import Finding, rounded_ms
 from engine.vk.errors import VkError, VkUnavailable
+from engine.vk.table import Action
 
-# VK's codes: 5, 27, 28 and 1117 say that the token is dead, 100 comes to a user's one, 42 to one bound to other hosts.
-_DEAD = frozenset({5, 27, 28, 1117})
+# VK's codes: 100 comes to a user's token, 42 to one bound to other hosts; which say that it is dead, the table knows.
 _NOT_OURS, _OTHER_HOST = 100, 42
 _NO_RIGHT = frozenset({7, 15})
 LISTENER_SILENT_MS = 5 * 60_000.0  # it says that it lives once a minute
@@ -54,7 +54,7 @@ def _token(desk: TickDesk) -> Finding | None:
 def token_refused(error: VkError, bot: str) -> Finding:
     """Return what an error of the plainest call says of the token."""
     values = {"code": error.code, "bot": bot}
-    if error.code in _DEAD:
+    if error.meaning.action is Action.STOP_BOT and error.code != _OTHER_HOST:
         text = N_("VK refuses the token (error {code}): it is revoked or wrong; issue another in the community's "
                   "settings and replace it: salo bot token {bot} --token-file FILE")  # fmt: skip
         return Finding("bad", text, values)

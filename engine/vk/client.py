@@ -13,6 +13,7 @@ import vk_api
 from vk_api.exceptions import ApiError, ApiHttpError
 
 from engine.vk.errors import VkError, VkUnavailable, redacted
+from engine.vk.heard import Heard
 from engine.vk.version import API_VERSION
 
 _HOSTS = ("https://api.vk.ru/", "https://api.vk.com/")  # what vk_api writes into its calls
@@ -47,6 +48,7 @@ class VkClient:
     """VK with one bot's token. Not thread-safe; cheap to make, the session is what is worth keeping."""
 
     def __init__(self, session: VkSession, token: str) -> None:
+        self.heard = Heard()
         self._token = token
         self._api = _Api(token=token, session=session, api_version=API_VERSION, config=jconfig.MemoryConfig)
         # Its handlers sleep and repeat without bound (6), or need keys that VK may leave out (14).
@@ -58,6 +60,15 @@ class VkClient:
     def call(self, method: str, **values: Any) -> Any:
         """Return the ``response`` of one call. Raises ``VkError`` or ``VkUnavailable``, without the token."""
         try:
+            answer = self._call(method, values)
+        except (VkError, VkUnavailable) as error:
+            self.heard.failed(method, error)
+            raise
+        self.heard.answered(method)
+        return answer
+
+    def _call(self, method: str, values: dict[str, Any]) -> Any:
+        try:
             return self._api.method(method, values)
         except ApiError as error:
             text = str(error.error.get("error_msg", "")) if isinstance(error.error, dict) else ""
@@ -68,6 +79,8 @@ class VkClient:
             raise VkUnavailable(f"{method}: the answer is not JSON") from None
         except requests.RequestException as error:
             is_broken = isinstance(error, requests.ConnectionError) and not isinstance(error, requests.Timeout)
-            raise VkUnavailable(f"{method}: {type(error).__name__}", is_broken=is_broken) from None
+            is_silent = isinstance(error, requests.ReadTimeout)
+            text = f"{method}: {type(error).__name__}"
+            raise VkUnavailable(text, is_broken=is_broken, is_silent=is_silent) from None
         except (KeyError, TypeError, ValueError):
             raise VkUnavailable(f"{method}: the answer has an unknown form") from None

@@ -32,6 +32,12 @@ _STATES = {
 }
 _HEALTH = {"ok": N_("ok"), "warn": N_("warns"), "bad": N_("broken")}
 TITLE_MAX = 24  # letters
+_PAUSES = {
+    "token": N_("stopped"),
+    "failing": N_("paused"),
+    "vk": N_("waits for VK"),
+    "method": N_("waits for VK"),
+}
 _LANES = {"running": N_("at work"), "elsewhere": N_("at another host"), "stopped": N_("at rest")}
 
 
@@ -73,11 +79,15 @@ def bots_table(bots: Sequence[BotInfo]) -> str:
     heads = (_("bot"), _("title"), _("base"), _("state"), _("lane"), _("waiting"), _("in flight"), _("answered"),
              _("unsolved"), _("health"))  # fmt: skip
     rows = [
-        (bot.name, _cut(bot.title), bot.base, _("on") if bot.enabled else _("off"), _(_LANES[bot.lane]), bot.waiting,
+        (bot.name, _cut(bot.title), bot.base, _("on") if bot.enabled else _("off"), _lane(bot), bot.waiting,
          bot.in_flight, bot.counters.get("done", 0), bot.unsolved, _health(bot.health) if bot.health else None)
         for bot in bots
     ]  # fmt: skip
     return table(heads, rows)
+
+
+def _lane(bot: BotInfo) -> str:
+    return _(_PAUSES.get(bot.pause) or _LANES[bot.lane])
 
 
 def _cut(title: str) -> str:

@@ -120,6 +120,14 @@ class Conversations:
         self.in_flight += 1
         return entry
 
+    def bring(self, *, tried: bool) -> None:
+        """Let a conversation be the next one whose first entry was ``tried`` before, or was not, if one is ready."""
+        for peer_id in self._ready:
+            if (self._peers[peer_id].begun is not None) == tried:
+                self._ready.remove(peer_id)
+                self._ready.appendleft(peer_id)
+                return
+
     def put_back(self, entry: Entry) -> None:
         """Undo ``take``: nothing was begun, and the turn is still this conversation's."""
         conversation = self._peers[entry.peer_id]

@@ -28,6 +28,7 @@ from server.dispatcher.clock import RedisClock
 from server.dispatcher.handling import OnAsk, OnEvent, Shared
 from server.dispatcher.lane import Lane
 from server.dispatcher.leases import Leases
+from server.dispatcher.pauses import Pause, Rules
 from server.dispatcher.pool import Pool
 from server.dispatcher.recent import Figures, Recents
 from server.dispatcher.shares import Ring
@@ -52,6 +53,7 @@ class LaneInfo:
     lane: LaneState
     counters: dict[str, int] = field(default_factory=dict)
     recent: Figures = field(default_factory=Figures)
+    pauses: tuple[Pause, ...] = ()
 
 
 async def _refuse_ask(bot: Bot, job: dict[str, Any], ask: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class Dispatcher:
         on_ask: OnAsk = _refuse_ask,
         dice: random.Random | None = None,
         subscriber: redis.asyncio.Redis | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self._settings = settings
         self._load_bots = bots
@@ -87,6 +90,7 @@ class Dispatcher:
             dice=dice or random.Random(),
             on_ask=on_ask,
             on_event=self._on_step,
+            rules=rules or Rules(),
         )
         self._bots: dict[str, tuple[Bot, BotConfig]] = {}
         self._version: object = None
@@ -141,6 +145,12 @@ class Dispatcher:
         """Return the value of a bot's lease when its lane runs here."""
         return self._leases.value(bot) if bot in self._lanes and bot in self._leases else None
 
+    def token_checked(self, bot: str, works: bool) -> None:
+        """Tell a bot's lane, when it runs here, what a check of its token found."""
+        lane = self._lanes.get(bot)
+        if lane is not None:
+            lane.token_checked(works)
+
     def _info(self, name: str, bot: Bot) -> LaneInfo:
         counters = dict(self._counters.get(name, {}))
         recent = self._recents.figures(name)
@@ -150,11 +160,12 @@ class Dispatcher:
             return LaneInfo(self._waiting_elsewhere.get(name, 0), 0, state, counters, recent)
         for step, count in lane.counters.items():
             counters[step] = counters.get(step, 0) + count
-        return LaneInfo(lane.waiting, lane.in_flight, "running", counters, recent)
+        return LaneInfo(lane.waiting, lane.in_flight, "running", counters, recent, lane.pauses)
 
     def _on_step(self, topic: str, told: dict[str, Any]) -> None:
         """Let a step of a message count for its bot's figures, and pass it on."""
-        self._recents.note(told)
+        if topic == "event":
+            self._recents.note(told)
         self._on_event(topic, told)
 
     # Which lanes there are.

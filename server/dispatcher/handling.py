@@ -10,8 +10,8 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from db import inbox
@@ -25,9 +25,12 @@ from server.dispatcher.batching import BatchedRedis
 from server.dispatcher.clock import RedisClock
 from server.dispatcher.conversations import DELAY_MAX_MS, UNTRIED, Conversations
 from server.dispatcher.jobs import answer_job
+from server.dispatcher.keeping import keep, tell
+from server.dispatcher.pauses import Change, Pauses, Rules, fingerprint
 from server.dispatcher.pool import NeverRan, WorkerDied, WorkerHandle
 from server.dispatcher.rows import ignored_row, journal_rows
 from server.dispatcher.telling import UNTOLD, told_end
+from server.dispatcher.trial import trial_of
 from server.dispatcher.verdicts import Verdict
 
 WARN_EVERY_S = 60.0  # of messages that come late
@@ -55,6 +58,7 @@ class Shared:
     dice: random.Random
     on_ask: OnAsk
     on_event: OnEvent
+    rules: Rules = field(default_factory=Rules)
 
 
 class Handling:
@@ -71,6 +75,7 @@ class Handling:
     ) -> None:
         self.bot, self.config = bot, config
         self.counters: Counter[str] = Counter()
+        self.pauses = Pauses(shared.rules, fingerprint(config.token.reveal()))
         self.blocked_until_ms = 0  # no slot is free before
         self._warn_s = float("-inf")
         self._shared = shared
@@ -105,6 +110,7 @@ class Handling:
             event, verdict = await self._work(entry, attempt, given, worker)
         finally:
             worker.release()
+        verdict = await self._judged(entry, verdict)
         await self._conclude(entry, attempt, event, verdict, worker.pid)
 
     async def _hand_out(self, entry: Entry, attempt: int) -> Given | None:
@@ -139,6 +145,7 @@ class Handling:
         except BadJson as error:
             return {}, Verdict("fail", reason=f"the inbox holds no event: {error}", slots_used=0)
         event: dict[str, Any] = job["event"]
+        job["paused"] = self.pauses.paused_methods(self._clock.now_ms())
         self._note("handed out", entry, "", attempt=attempt, worker=worker.pid)
 
         async def on_ask(ask: Ask) -> dict[str, Any]:
@@ -153,6 +160,19 @@ class Handling:
         except WorkerDied as error:
             is_innocent = isinstance(error, NeverRan)
             return event, Verdict("retry", reason=str(error), trace=error.last_words or None, outage=is_innocent)
+
+    async def _judged(self, entry: Entry, verdict: Verdict) -> Verdict:
+        """Let the lane rest or go on after what was heard, and spare an event that is not to blame for it."""
+        decision = self.pauses.concluded(entry.entry, trial_of(verdict), self._clock.now_ms())
+        await self.keep(decision.changes)
+        return replace(verdict, outcome="retry", outage=True) if decision.is_spared else verdict
+
+    async def keep(self, changes: Sequence[Change]) -> None:
+        """Write down what changed of the pauses, and tell of it."""
+        if changes:
+            tell(self.bot.name, changes, self._clock.now_ms(), self._shared.on_event)
+            if await self._insist(keep(self._claim, changes)) == b"lost":
+                raise LaneLost
 
     async def _conclude(self, entry: Entry, attempt: int, event: dict[str, Any], verdict: Verdict, worker: int) -> None:
         """Settle an attempt's end: acknowledge, put back with a delay, or bury at the last attempt."""

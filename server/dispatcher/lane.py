@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from db import inbox
 from db.bot_config import BotConfig
@@ -18,6 +18,8 @@ from db.errors import StorageUnavailable
 from db.inbox import Claim, Entry, Opened, Tried
 from server.dispatcher.conversations import UNTRIED, Conversations
 from server.dispatcher.handling import Handling, LaneLost, Shared, Unread
+from server.dispatcher.keeping import kept, read_command
+from server.dispatcher.pauses import Change, Pause, fingerprint
 from server.dispatcher.pool import WorkerHandle
 
 CLOSING_MAX = 64  # settled unread at the same time
@@ -74,6 +76,11 @@ class Lane:
         return self._conversations.in_flight
 
     @property
+    def pauses(self) -> tuple[Pause, ...]:
+        """Why the lane rests, and what else the operator should know of it."""
+        return self._handling.pauses.listed(self._clock.now_ms())
+
+    @property
     def cap(self) -> int:
         """Conversations handled at the same time. A bot whose jobs all hang leaves a worker to the others."""
         settings = self._shared.settings
@@ -96,6 +103,12 @@ class Lane:
     def update(self, bot: Bot, config: BotConfig) -> None:
         """Take over changed settings, for the jobs from now on."""
         self._handling.bot, self._handling.config = bot, config
+        self._keep(self._handling.pauses.token_is(fingerprint(config.token.reveal())))
+        self.offer()
+
+    def token_checked(self, works: bool) -> None:
+        """Learn what a check of the bot's token found."""
+        self._keep(self._handling.pauses.token_checked(works, self._clock.now_ms()))
         self.offer()
 
     def lose(self) -> None:
@@ -125,14 +138,20 @@ class Lane:
         if self.in_flight >= self.cap or not self._is_sure():
             return False
         now_ms = self._clock.now_ms()
-        return not self._handling.is_blocked(now_ms) and self._conversations.has_ready(now_ms)
+        if self._handling.is_blocked(now_ms) or self._handling.pauses.is_shut(now_ms):
+            return False
+        return self._conversations.has_ready(now_ms)
 
     def begin(self, worker: WorkerHandle) -> None:
         """Let a worker handle the next entry."""
+        pauses = self._handling.pauses
+        if pauses.rests and self._conversations.has_ready(self._clock.now_ms()):
+            self._conversations.bring(tried=pauses.probes_tried)
         entry = self._conversations.take(self._clock.now_ms())
         if entry is None:
             worker.release()
             return
+        pauses.begin(entry.entry, self._clock.now_ms())
         task = asyncio.get_running_loop().create_task(self._handle(entry, worker))
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
@@ -145,8 +164,9 @@ class Lane:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        times = [self._conversations.next_due_ms(), self._handling.blocked_until_ms or None]
         now_ms = self._clock.now_ms()
+        times = [self._conversations.next_due_ms(), self._handling.blocked_until_ms or None]
+        times.append(self._handling.pauses.next_ms(now_ms))
         later = [time_ms for time_ms in times if time_ms is not None and time_ms > now_ms]
         if later:
             # A millisecond more, since the clock's are whole ones.
@@ -180,6 +200,8 @@ class Lane:
         if not isinstance(opened, Opened):
             raise LaneLost
         self._clock.seen(opened.now_ms)
+        pauses = kept(await self._redis.command(*read_command(self.bot.name)))
+        await self._handling.keep(self._handling.pauses.load(pauses, opened.now_ms))
         return opened.tried
 
     async def _read(self, tried: dict[str, Tried]) -> None:
@@ -245,7 +267,21 @@ class Lane:
             self._give_up()
         finally:
             worker.release()
+            self._handling.pauses.end(entry.entry)
             self.offer()
+
+    def _keep(self, changes: Sequence[Change]) -> None:
+        """Write down a change of the pauses that no job brought."""
+        if changes and not self._is_lost:
+            task = asyncio.get_running_loop().create_task(self._kept(changes))
+            self._jobs.add(task)
+            task.add_done_callback(self._jobs.discard)
+
+    async def _kept(self, changes: Sequence[Change]) -> None:
+        try:
+            await self._handling.keep(changes)
+        except (LaneLost, StorageUnavailable):
+            self._give_up()
 
     def _give_up(self) -> None:
         if not self._is_lost:

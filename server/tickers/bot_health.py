@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.vk.table import Action, codes_of
 from server.tickers.declare import Scope, Ticker
 
 TICKER = Ticker(
@@ -13,7 +14,7 @@ TICKER = Ticker(
     tells_health=True,
 )
 
-_DEAD_TOKEN = ("VK error 5:", "VK error 27:", "VK error 28:", "VK error 1117:")
+_DEAD_TOKEN = tuple(f"VK error {code}:" for code in codes_of(Action.STOP_BOT))
 
 
 def is_hint(step: str, reason: str) -> bool:

@@ -233,7 +233,7 @@ def open_room(folder: Path, storage: str, api_url: str = "", **lines: str) -> It
     """Run a room. ``storage`` and ``lines`` are tables of ``salo.toml``; ``api_url`` names another VK than the desk."""
     with Desk() as vk:
         config = folder / "salo.toml"
-        lines["vk"] = f'api_url = "{api_url or vk.url}"\ntimeout_s = 2.0'
+        lines["vk"] = f'api_url = "{api_url or vk.url}"\n' + lines.pop("vk", "timeout_s = 2.0")
         config.write_text(storage + "".join(f"[{table}]\n{text}\n" for table, text in lines.items()))
         zygote = Zygote(config, folder / "home", folder / "zygote.log")
         try:

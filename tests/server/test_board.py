@@ -64,3 +64,11 @@ def test_health_of_a_bot_is_held_until_it_is_forgotten() -> None:
     held.set_bot_health("anna", None)
     held.set_bot_health("vera", None)
     assert held.bot_health("anna") is None
+
+
+def test_who_asked_is_told_of_each_check_of_a_bot() -> None:
+    checked: list[tuple[str, str]] = []
+    held = Board(lambda topic, data: None, lambda bot, health: checked.append((bot, health.state)))
+    held.set_bot_health("anna", Health("ok"))
+    held.set_bot_health("anna", None)
+    assert checked == [("anna", "ok")]

@@ -148,6 +148,8 @@ def test_any_life_of_a_lane_loses_nothing(dice: random.Random) -> None:
     for _ in range(120):
         now += 1
         act = dice.randrange(5)
+        if now % 3 == 0:
+            index.bring(tried=now % 2 == 0)
         if act <= 1:
             number += 1
             victim = index.add(entry(number, dice.randrange(3), dice.randrange(6)))
@@ -176,6 +178,26 @@ def test_any_life_of_a_lane_loses_nothing(dice: random.Random) -> None:
         index.forget(taken)
     assert sorted(ended + [item.entry for item in given_up]) == sorted(f"{one}-0" for one in range(1, number + 1))
     assert len(index) == 0 and index.in_flight == 0 and index.waiting == 0
+
+
+def test_what_was_never_tried_may_be_brought_before_what_was_and_the_reverse() -> None:
+    for tried, expected in ((False, ["2-0", "3-0", "1-0"]), (True, ["1-0", "2-0", "3-0"])):
+        index = Conversations(10)
+        for number in (1, 2, 3):
+            index.add(entry(number, number))
+        first = index.take(1)
+        assert first is not None
+        index.delay(first, Tried(1, 5, "why"))
+        assert index.has_ready(10)
+        order = []
+        for _ in expected:
+            index.bring(tried=tried)
+            taken = index.take(10)
+            assert taken is not None
+            order.append(taken.entry)
+        assert order == expected
+        index.bring(tried=tried)
+        assert index.take(10) is None
 
 
 def test_backoff_doubles_up_to_its_most_and_varies() -> None:

@@ -32,8 +32,13 @@ def play(scene: Callable[[Stage], None]) -> None:
 
 
 def bot_health(stage: Stage, name: str = BOT.name) -> dict[str, Any]:
-    bots = {bot["name"]: bot for bot in status(stage.settings)["bots"]}
-    return bots[name]["health"] or {}
+    return shown(stage, name)["health"] or {}
+
+
+def shown(stage: Stage, name: str = BOT.name) -> dict[str, Any]:
+    """Return what ``salo status`` shows of a bot."""
+    bots: dict[str, dict[str, Any]] = {bot["name"]: bot for bot in status(stage.settings)["bots"]}
+    return bots[name]
 
 
 def lamp(stage: Stage, name: str) -> str:
@@ -62,9 +67,13 @@ def test_every_bot_is_looked_at_and_a_revoked_token_is_seen_when_a_message_meets
         wait_until(lambda: all(bot_health(stage, role.name).get("state") == "ok" for role in ROLES), 10, 0.2)
         order(stage, "/revoke", {"group_id": BOT.group_id})
         order(stage, "/say", {"from_id": 5001, "group_id": BOT.group_id, "text": "привет"})
-        wait_until(lambda: bot_health(stage)["state"] == "bad", 20, 0.3)
+        wait_until(lambda: shown(stage)["pause"] == "token", 20, 0.3)
+        assert bot_health(stage)["state"] == "bad"
         assert f"salo bot token {BOT.name}" in bot_health(stage)["text"]
         assert bot_health(stage, OTHER.name)["state"] == "ok"
+        seen = f"ticker says ticker=bot_health bot={BOT.name} state=bad"
+        wait_until(lambda: seen in platform_log(stage), 20, 0.3)
+        assert shown(stage)["waiting"] >= 1
 
         fresh = "vk1.a.another-token-of-the-bot"
         order(stage, "/communities", {"group_id": BOT.group_id, "token": fresh})
@@ -74,8 +83,9 @@ def test_every_bot_is_looked_at_and_a_revoked_token_is_seen_when_a_message_meets
         assert told.returncode == 0, told.stderr
         assert fresh not in told.stdout
         wait_until(lambda: bot_health(stage)["state"] == "ok", 5, 0.2)
+        wait_until(lambda: not shown(stage)["waiting"], 5, 0.2)
+        assert shown(stage)["pause"] == "" and shown(stage)["counters"]["done"] == 1
         log = platform_log(stage)
-        assert f"ticker says ticker=bot_health bot={BOT.name} state=bad" in log
         assert f"ticker says ticker=bot_health bot={BOT.name} state=ok before=bad" in log
 
     play(scene)

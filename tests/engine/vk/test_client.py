@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.vk.client import VkClient, VkSession
-from engine.vk.errors import Action, VkError, VkUnavailable, meaning, redacted
+from engine.vk.errors import Action, VkError, VkUnavailable, redacted
 from tests.engine.desk import Desk
 
 TOKEN = "vk1.a.canary-token"
@@ -44,14 +44,14 @@ def test_too_many_requests_is_raised_at_once_and_once(desk: Desk) -> None:
     with pytest.raises(VkError) as caught:
         client(desk).call("messages.send", peer_id=5)
     assert caught.value.code == 6 and len(desk.calls) == 1
-    assert caught.value.meaning.action is Action.RETRY
+    assert caught.value.meaning.action is Action.SLOW_DOWN
 
 
 def test_a_captcha_without_its_keys_is_an_error_of_ours(desk: Desk) -> None:
     desk.script({"error": {"error_code": 14, "error_msg": "Captcha needed", "redirect_uri": "https://x"}})
     with pytest.raises(VkError) as caught:
         client(desk).call("messages.send", peer_id=5)
-    assert caught.value.meaning.action is Action.COOL_DOWN
+    assert caught.value.meaning.action is Action.PAUSE_METHOD
 
 
 @pytest.mark.parametrize("answer", [502, 302, b"<html>bad gateway</html>", {"nothing": 1}, [1], "close"])
@@ -68,6 +68,7 @@ def test_a_cut_connection_is_told_from_a_silent_one(desk: Desk) -> None:
     with pytest.raises(VkUnavailable) as silent:
         client(desk, timeout_s=0.2).call("messages.send", peer_id=5)
     assert cut.value.is_broken and not silent.value.is_broken
+    assert silent.value.is_silent and not cut.value.is_silent
 
 
 def test_no_error_shows_the_token(desk: Desk) -> None:
@@ -79,7 +80,17 @@ def test_no_error_shows_the_token(desk: Desk) -> None:
     assert "canary" not in redacted("'access_token': 'canary-1' vk1.a.canary-2", "")
 
 
-def test_an_unknown_code_is_permanent() -> None:
-    assert meaning(123456).action is Action.FAIL
-    assert meaning(5).action is Action.FAIL
-    assert meaning(901).action is Action.DROP
+def test_what_was_heard_is_told_by_method_with_the_last_word_on_each(desk: Desk) -> None:
+    desk.script(502, "fine", {"error": {"error_code": 29, "error_msg": "Rate limit reached"}})
+    vk = client(desk)
+    with pytest.raises(VkUnavailable):
+        vk.call("messages.send", peer_id=5)
+    vk.call("messages.send", peer_id=5)
+    with pytest.raises(VkError):
+        vk.call("users.get", user_ids=5)
+    told = vk.heard.as_fields()
+    assert told["vk_answered"] == ["messages.send"]
+    assert [(one["method"], one["code"], one["kind"]) for one in told["vk_errors"]] == [
+        ("messages.send", 0, "unavailable"),
+        ("users.get", 29, "error"),
+    ]

@@ -1,0 +1,15 @@
+"""Takes a reply mark back that was written for nothing: VK said no, so nobody has seen any of it."""
+
+from __future__ import annotations
+
+import redis
+
+from db import keys
+from db.scripts import Script
+
+_DROP = Script("mark_drop")
+
+
+def forget_unsent(client: redis.Redis, lease: tuple[str, str], group_id: int, entry: str, age_ms: int) -> bool:
+    """Forget the mark of an event if the try that began ``age_ms`` ago wrote it, and none of its parts was sent."""
+    return int(_DROP.run(client, [lease[0], keys.reply_mark(group_id, entry)], [lease[1], age_ms])) == 1

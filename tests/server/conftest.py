@@ -1,0 +1,3 @@
+"""Fixtures of the server's tests."""
+
+from tests.engine.conftest import storage_tables as storage_tables
