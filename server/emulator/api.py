@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,8 @@ from server.emulator import params as read
 from server.emulator.core import Call, Core, Sender
 from server.emulator.errors import VkError
 from server.emulator.faults import Fault
-from server.emulator.methods import METHODS, USER_ONLY
+from server.emulator.methods import perform
+from server.emulator.methods.scripts import Scripted, Struck
 from server.emulator.params import Params
 from server.emulator.rate import Meter
 from server.emulator.world import Community
@@ -45,9 +47,11 @@ class Api:
         token = params.pop("access_token", "") or _bearer(request)
         community = self._core.world.by_token.get(token)
         fault = self._core.faults.pick(method, params, community.group_id if community else 0, self._core.dice)
-        if fault is None:
-            return self._reply(method, params, token, community, None)
-        return await self._act_out(request, fault, lambda: self._reply(method, params, token, community, fault))
+        reply = partial(self._reply, method, params, token, community, fault)
+        try:
+            return reply() if fault is None else await self._act_out(request, fault, reply)
+        except Struck as struck:
+            return await self._act_out(request, struck.fault, partial(_shown, struck.outcome))
 
     async def _act_out(self, request: web.BaseRequest, fault: Fault, reply: Any) -> web.StreamResponse:
         """Answer as the fault has it; only ``slow``, ``reset_after`` and errors get to the method's door."""
@@ -79,12 +83,11 @@ class Api:
         calls = self._core.calls
         calls[method] += 1
         try:
-            body: dict[str, Any] = {"response": self._run(method, params, token, community, fault)}
+            return _shown(self._run(method, params, token, community, fault))
         except VkError as error:
             calls[f"{method}:{error.code}"] += 1
             echoed = params | ({"access_token": token} if self._core.tuning.echo_token and token else {})
-            body = {"error": _shown_error(error, method, echoed)}
-        return web.Response(body=dumps(body), headers={"Content-Type": "application/json; charset=utf-8"})
+            return _json({"error": _shown_error(error, method, echoed)})
 
     def _run(self, method: str, params: Params, token: str, community: Community | None, fault: Fault | None) -> Any:
         """Admit one call in VK's order and run it: token, version, rate, fault, method."""
@@ -95,12 +98,7 @@ class Api:
         self._admit(token)
         if fault is not None and fault.kind in ("error", "captcha"):
             raise fault.error()
-        if method in USER_ONLY:
-            raise VkError(27, "method is unavailable with group auth.")
-        run = METHODS.get(method)
-        if run is None:
-            raise VkError(3)
-        return run(Call(self._core, self._sender, community, params, version))
+        return perform(method, Call(self._core, self._sender, community, params, version))
 
     def _admit(self, token: str) -> None:
         meter = self._core.meters.get(token)
@@ -130,6 +128,15 @@ async def read_params(request: web.BaseRequest) -> Params:
 def _bearer(request: web.BaseRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _shown(value: Any) -> web.Response:
+    """Return a method's answer; a script has its failed calls beside it."""
+    return _json(value.body if isinstance(value, Scripted) else {"response": value})
+
+
+def _json(body: dict[str, Any]) -> web.Response:
+    return web.Response(body=dumps(body), headers={"Content-Type": "application/json; charset=utf-8"})
 
 
 def _shown_error(error: VkError, method: str, params: Params) -> dict[str, Any]:

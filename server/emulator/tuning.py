@@ -20,6 +20,7 @@ class Tuning:
     parallel: int = 64  # callback requests under way to one server
     retry_after_counts: bool = False  # whether a postponed attempt uses up one of the schedule's steps
     echo_token: bool = False  # whether errors echo the token, as VK's old ones did
+    execute_sums_up: bool = False  # whether execute_errors ends with an entry of ``execute`` itself, as seen at times
     members_need_admin: bool = True  # getConversationMembers answers 917 to a bot that is not admin
 
     def changed(self, changes: dict[str, Any]) -> Tuning:

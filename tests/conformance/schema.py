@@ -32,6 +32,7 @@ def _mend(definitions: dict[str, Any]) -> None:
     definitions["callback_type"]["enum"] += ["message_event", "like_add", "like_remove"]
     definitions["callback_message_event"]["properties"]["payload"] = {}  # any JSON, not only a string
     definitions["messages_keyboard"]["required"].remove("one_time")  # inline keyboards have none
+    definitions["base_undefined_response"]["properties"]["response"] = {}  # a script may return anything
     _add_colour(definitions)
     for definition in definitions.values():  # inner_type serves code generators and is never sent
         if "inner_type" in definition.get("required", []):

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import requests
 import vk_api
+from vk_api.execute import VkFunction
+from vk_api.requests_pool import VkRequestsPool, vk_request_one_param_pool
 from vk_api.utils import get_random_id
 from vkbottle import Callback, Keyboard, KeyboardButtonColor, VKAPIError
 from vkbottle.bot import Bot, BotLabeler, Message
@@ -47,8 +49,12 @@ class EmulatedSession(requests.Session):
 
 
 def vk(emulator: EmulatorClient, token: str = TOKEN) -> Any:
+    return vk_session(emulator, token).get_api()
+
+
+def vk_session(emulator: EmulatorClient, token: str = TOKEN) -> Any:
     session = EmulatedSession(emulator.url)
-    return vk_api.vk_api.VkApiGroup(token=token, session=session, api_version="5.199").get_api()
+    return vk_api.vk_api.VkApiGroup(token=token, session=session, api_version="5.199")
 
 
 def test_vk_api_sends_in_private_and_in_a_chat(emulator: EmulatorClient) -> None:
@@ -92,6 +98,33 @@ def test_vk_api_meets_a_captcha_and_a_proxys_page(emulator: EmulatorClient) -> N
     emulator.fault(kind="http", method="messages.send")
     with pytest.raises(vk_api.ApiHttpError):
         api.messages.send(peer_id=1, random_id=1, message="а")
+
+
+def test_vk_api_packs_calls_of_one_and_of_several_methods_into_scripts(emulator: EmulatorClient) -> None:
+    session = vk_session(emulator)
+    texts = [f'"{number}" п\n\\' for number in range(30)]
+    with VkRequestsPool(session) as pool:
+        packed = [pool.method("messages.send", {"peer_ids": [1], "random_id": 0, "message": text}) for text in texts]
+    assert [item.result[0]["peer_id"] for item in packed] == [1] * 30
+    assert [entry["text"] for entry in emulator.sent()] == texts
+    with VkRequestsPool(session) as pool:
+        sent = pool.method("messages.send", {"peer_id": 1, "random_id": 0, "message": "да", "dont_parse_links": True})
+        refused = pool.method("messages.send", {"peer_id": 2, "random_id": 0, "message": "нет"})
+        users = pool.method("users.get", {"user_ids": [1]})
+    assert sent.result > 0
+    assert (refused.ok, refused.error["error_code"]) == (False, 901)
+    assert users.result[0]["id"] == 1
+    found, failed = vk_request_one_param_pool(session, "users.get", "user_ids", [1, 77], {"fields": "screen_name"})
+    assert (found[1][0]["screen_name"], failed[77]["error_code"]) == ("id1", 113)
+    assert emulator.read("")["calls"]["execute"] == 4
+
+
+def test_vk_api_runs_a_script_of_its_user(emulator: EmulatorClient) -> None:
+    double = VkFunction(args=("ids",), code="var who = API.users.get({user_ids: %(ids)s}); return who@.id;")
+    assert double(vk(emulator), [1, 1]) == [1, 1]
+    with pytest.raises(vk_api.ApiError) as broken:
+        vk(emulator).execute(code="return [")
+    assert broken.value.code == 12
 
 
 @asynccontextmanager

@@ -112,6 +112,8 @@ CALLS: list[tuple[str, dict[str, object]]] = [
     ("groups.addCallbackServer", {"group_id": 7, "url": "http://127.0.0.1:9/", "title": "a", "secret_key": "b"}),
     ("groups.editCallbackServer", {"group_id": 7, "server_id": 2, "url": "http://127.0.0.1:9/", "title": "c"}),
     ("groups.deleteCallbackServer", {"group_id": 7, "server_id": 2}),
+    ("execute", {"code": 'return [API.users.get({"user_ids":[1,3]}), API.messages.send({"peer_id":99})];'}),
+    ("execute", {"code": "return"}),
     ("messages.send", {"peer_id": 1, "random_id": 5, "message": "а"}),
     ("messages.send", {"peer_ids": f"1,{PEER},99", "random_id": 6, "message": "а"}),
     ("messages.send", {"peer_id": 99, "random_id": 6, "message": "а"}),

@@ -132,7 +132,7 @@ VALUES = st.one_of(
 _NAMES = """
 peer_id peer_ids user_id user_ids chat_id domain random_id message attachment keyboard forward reply_to
 payload sticker_id template cmid cmids message_ids conversation_message_ids offset count group_id group_ids
-server_id server_ids url title secret_key api_version event_id event_data fields type reaction_id member_id
+server_id server_ids url title secret_key api_version event_id event_data fields type reaction_id member_id code
 """
 NAMES = st.sampled_from(_NAMES.split())
 
