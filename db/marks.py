@@ -57,6 +57,11 @@ class MarkKeeper:
         answer = _BEGIN.run(self.client, [self.lease[0], self._key, keys.peer(peer_id)], args)
         return None if answer[0] == b"new" else _mark(answer)
 
+    def prove(self) -> None:
+        """Return when the lease is still ours. Raises ``LeaseLost``."""
+        if self.client.get(self.lease[0]) != self.lease[1].encode():
+            raise _lost(self.entry)
+
     def sent(self, number: int, message_id: int | None) -> None:
         """Note that part ``number`` was sent. Raises ``LeaseLost``."""
         told = "" if message_id is None else message_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,12 +17,13 @@ from db.links import redis_client
 from db.marks import MarkKeeper
 from db.protocol import CommandResult
 from db.settings import Settings
+from db.slots import PROOF_S
 from engine.job import Job
 from engine.matching.library import Library
 from engine.people import People
 from engine.slots import Slots
 from engine.vk.client import VkClient, VkSession
-from engine.vk.errors import VkUnavailable
+from engine.vk.errors import VkError, VkUnavailable
 
 REPORT_S = 0.5  # of the deadline kept for the report
 
@@ -56,6 +58,7 @@ class JobDesk:
     person: dict[str, str] | None = None
     news: dict[str, str] | None = None  # names learned by this job
     timings_ms: dict[str, float] = field(default_factory=dict)
+    proved_s: float = 0.0  # when the lease was last known to be ours; monotonic
 
     def call(self, method: str, **values: Any) -> Any:
         """Call VK within the rate and the deadline. A call whose connection was cut is repeated once, at once.
@@ -72,8 +75,30 @@ class JobDesk:
 
     def _call_once(self, method: str, values: dict[str, Any]) -> Any:
         self.slots.take()
+        self.prove()
         self.stores.session.timeout_s = max(min(self.stores.settings.vk.timeout_s, self.job.left_s() - REPORT_S), 0.05)
-        return self.vk.call(method, **values)
+        sent_s, answered = time.monotonic(), ""
+        try:
+            answer = self.vk.call(method, **values)
+            answered = method
+            return answer
+        except VkError:
+            answered = method
+            raise
+        finally:
+            self.slots.note(answered, sent_s, time.monotonic())
+
+    def prove(self) -> None:
+        """See that the lease is ours, if that was not seen just now. Raises ``LeaseLost``, or ``NoSlot`` too late.
+
+        A process that was stopped for a while sends nothing that the slots of a new owner do not know of.
+        """
+        if self.job.left_s() <= 0:
+            raise limiter.NoSlot("the job's time is over, and its slot with it")
+        now_s = time.monotonic()
+        if now_s - self.proved_s > PROOF_S:
+            self.mark.prove()
+            self.proved_s = now_s
 
 
 def open_desk(job: Job, stores: Stores, ask: Ask) -> JobDesk:
@@ -95,7 +120,7 @@ def open_desk(job: Job, stores: Stores, ask: Ask) -> JobDesk:
         job=job,
         stores=stores,
         ask=ask,
-        slots=Slots(job.slots, wait_for, ask_for),
+        slots=Slots(job.slots, wait_for, ask_for, job.slot_at),
         vk=VkClient(stores.session, job.token),
         mark=MarkKeeper(stores.redis, lease, job.bot.group_id, job.entry),
         person=job.person,

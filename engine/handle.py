@@ -40,7 +40,7 @@ def handle(desk: JobDesk) -> Verdict:
     except Exception as error:
         verdict = verdict_of(error, desk.job.attempt, desk.job.token)
     desk.timings_ms["total"] = _since_ms(started)
-    return replace(verdict, person=desk.news, slots_used=desk.slots.used, timings_ms=dict(desk.timings_ms))
+    return replace(verdict, person=desk.news, timings_ms=dict(desk.timings_ms), **desk.slots.told())
 
 
 def verdict_of(error: Exception, attempt: int, token: str) -> Verdict:

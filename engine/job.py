@@ -47,6 +47,7 @@ class Job:
     ends_at: float
     accepted_ms: int
     is_repeat: bool = False  # an earlier try may have written down and sent something
+    slot_at: float = 0.0  # when the slot begins, on the monotonic clock
 
     @property
     def event_type(self) -> str:
@@ -102,6 +103,7 @@ def parse_job(line: bytes) -> Job | TickJob:
             ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
             accepted_ms=int(raw.get("accepted_ms") or 0),
             is_repeat=raw.get("repeat") is True or int(raw["attempt"]) > 1,
+            slot_at=time.monotonic() + float(raw.get("slot_in_ms") or 0) / 1000,
         )
     except (BadJson, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadJob(f"job line of {len(line)} bytes: {type(error).__name__} {str(error)[:80]}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,7 +50,9 @@ def kept_draft(mark: Mark) -> Draft:
 
 def send(desk: JobDesk, message: Message, draft: Draft) -> Verdict:
     """Write ``draft`` down and send it, or go on with what an earlier try wrote down."""
+    began_s = time.monotonic()
     mark = desk.mark.begin(draft.as_json(), desk.job.bot.db, message.peer_id, _notes(draft))
+    desk.proved_s = began_s
     return resume(desk, message, mark) if mark else _send_parts(desk, draft, frozenset())
 
 

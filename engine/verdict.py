@@ -50,6 +50,7 @@ class Verdict:
     match: Match | None = None
     person: dict[str, str] | None = None  # names, when this job learned them
     slots_used: int = 0
+    calls_ms: tuple[tuple[str, float, float], ...] = ()  # by slot: method, sent and answered so long ago
     timings_ms: dict[str, float] = field(default_factory=dict)
     trace: str | None = None
     tick: dict[str, Any] | None = None  # what a tick found

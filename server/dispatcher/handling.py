@@ -10,7 +10,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from db import inbox
@@ -24,6 +24,7 @@ from server.dispatcher.batching import BatchedRedis
 from server.dispatcher.clock import RedisClock
 from server.dispatcher.conversations import DELAY_MAX_MS, UNTRIED, Conversations
 from server.dispatcher.jobs import answer_job
+from server.dispatcher.pace import Pace
 from server.dispatcher.pool import DeadlineMissed, WorkerDied, WorkerHandle
 from server.dispatcher.rows import ignored_row, journal_rows
 from server.dispatcher.telling import UNTOLD, told_end
@@ -53,6 +54,7 @@ class Shared:
     dice: random.Random
     on_ask: OnAsk
     on_event: OnEvent
+    pace: Pace = field(default_factory=Pace)
 
 
 class Handling:
@@ -136,23 +138,26 @@ class Handling:
         self._note("handed out", entry, "", attempt=attempt, worker=worker.pid)
 
         async def on_ask(ask: Ask) -> dict[str, Any]:
-            try:
-                return await self._shared.on_ask(self.bot, job, ask)
-            except Exception:  # what one question meets must not end the lane
-                log.exception("question not answered bot=%s entry=%s", self.bot.name, entry.entry)
-                return {"id": ask.get("id"), "text": "this failed", "data": None, "exit_code": 1}
+            return await self._asked(entry, job, ask)
 
         try:
             return event, await worker.run(job, self._settings.engine.deadline_s, on_ask)
         except (WorkerDied, DeadlineMissed) as error:
             return event, Verdict("retry", reason=str(error))
 
+    async def _asked(self, entry: Entry, job: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        try:
+            return await self._shared.on_ask(self.bot, job, ask)
+        except Exception:  # what one question meets must not end the lane
+            log.exception("question not answered bot=%s entry=%s", self.bot.name, entry.entry)
+            return {"id": ask.get("id"), "text": "this failed", "data": None, "exit_code": 1}
+
     async def _conclude(self, entry: Entry, attempt: int, event: dict[str, Any], verdict: Verdict, worker: int) -> None:
         """Settle an attempt's end: acknowledge, put back with a delay, or bury at the last attempt."""
         told = {"attempt": attempt, "worker": worker, **told_end(event, verdict.raw)}
         if verdict.outcome in ("done", "ignored", "unsolved"):
             rows = journal_rows(self.bot, event, verdict.raw, self._clock.now_ms())
-            await self._settle(inbox.close(self._claim, entry, attempt, rows, slots_used=verdict.slots_used))
+            await self._settle(inbox.close(self._claim, entry, attempt, rows, **self._slots(verdict)))
             self._conversations.finish(entry)
             self._note(verdict.outcome, entry, verdict.reason, **told)
         elif verdict.outcome == "retry" and (verdict.outage or attempt < self._settings.lanes.attempts):
@@ -169,8 +174,8 @@ class Handling:
         else:
             delay_s = backoff_s(attempt, dice)
         delay_ms = min(int(max(delay_s, verdict.retry_after_s) * 1000), DELAY_MAX_MS)
-        reason, used = verdict.reason, verdict.slots_used
-        call = inbox.retry(self._claim, entry, attempt, delay_ms, reason, counted=not verdict.outage, slots_used=used)
+        reason, slots = verdict.reason, self._slots(verdict)
+        call = inbox.retry(self._claim, entry, attempt, delay_ms, reason, counted=not verdict.outage, **slots)
         match inbox.retried(await self._insist(call)):
             case inbox.Due(now_ms, due_ms):
                 self._clock.seen(now_ms)
@@ -185,7 +190,7 @@ class Handling:
     async def _bury(self, entry: Entry, attempt: int, verdict: Verdict, told: dict[str, Any]) -> None:
         log.warning("event buried bot=%s event_id=%s attempt=%d reason=%s",
                     self.bot.name, entry.event_id, attempt, verdict.reason)  # fmt: skip
-        call = inbox.bury(self._claim, entry, attempt, verdict.reason, verdict.trace, slots_used=verdict.slots_used)
+        call = inbox.bury(self._claim, entry, attempt, verdict.reason, verdict.trace, **self._slots(verdict))
         await self._settle(call)
         self._conversations.finish(entry)
         self._note("buried", entry, verdict.reason, **told)
@@ -200,6 +205,10 @@ class Handling:
         self._note("ignored", entry, "stale", **UNTOLD)
         self.counters["stale"] += 1
         return True
+
+    def _slots(self, verdict: Verdict) -> dict[str, Any]:
+        """Return what a script is told of a job's slots. To be asked once a verdict: the pace learns from it."""
+        return {"slots_used": verdict.slots_used, "arrived_ms": self._shared.pace.arrived_ms(verdict.calls)}
 
     async def _settle(self, call: inbox.Call) -> str:
         answer = inbox.settled(await self._insist(call))

@@ -1,4 +1,4 @@
-"""What a worker is handed: one event as a job of the engine protocol."""
+"""What a worker is handed: one event, several to compose, or composed parts to send, as jobs of the engine protocol."""
 
 from __future__ import annotations
 
@@ -29,6 +29,64 @@ def answer_job(
     return {
         "job": f"{bot.name}:{entry.entry}:{attempt}",
         "kind": "answer",
+        **_common(settings, claim, bot, config),
+        **event_item(entry, attempt, given, is_repeat=is_repeat),
+        "slots": 1,
+        "slot_in_ms": given.slot_in_ms,
+        "base_delta": given.delta,
+    }
+
+
+def compose_job(
+    settings: Settings, claim: Claim, bot: Bot, config: BotConfig, items: list[dict[str, Any]], delta: str
+) -> dict[str, Any]:
+    """Return the job to decide and write down the replies to several events: ``event_item`` of each."""
+    return {
+        "job": f"{bot.name}:{items[0]['entry']}:compose",
+        "kind": "compose",
+        **_common(settings, claim, bot, config),
+        "slots": 0,
+        "base_delta": delta,
+        "items": items,
+    }
+
+
+def batch_job(
+    settings: Settings,
+    claim: Claim,
+    bot: Bot,
+    config: BotConfig,
+    batch: str,
+    slot_in_ms: float,
+    items: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the job to send parts of different conversations in one request, whose slot belongs to ``batch``."""
+    return {
+        "job": f"{bot.name}:{batch}",
+        "kind": "send_batch",
+        **_common(settings, claim, bot, config),
+        "entry": batch,
+        "attempt": 1,
+        "slots": 1,
+        "slot_in_ms": slot_in_ms,
+        "items": items,
+    }
+
+
+def event_item(entry: Entry, attempt: int, given: Given, *, is_repeat: bool) -> dict[str, Any]:
+    """Return what a job says of one event. Raises ``BadJson``."""
+    return {
+        "person": given.person or None,
+        "event": codec.loads(given.event),
+        "entry": entry.entry,
+        "attempt": attempt,
+        "repeat": is_repeat,
+        "accepted_ms": entry.accepted_ms,
+    }
+
+
+def _common(settings: Settings, claim: Claim, bot: Bot, config: BotConfig) -> dict[str, Any]:
+    return {
         "bot": {
             "name": bot.name,
             "bot_id": bot.bot_id,
@@ -43,14 +101,6 @@ def answer_job(
             "unsolved_text": config.unsolved_text,
         },
         "token": config.token.reveal(),
-        "person": given.person or None,
-        "event": codec.loads(given.event),
-        "entry": entry.entry,
-        "attempt": attempt,
-        "repeat": is_repeat,
         "lease": {"key": keys.lease(bot.name), "value": claim.lease},
-        "slots": 1,
-        "base_delta": given.delta,
         "deadline_ms": int(settings.engine.deadline_s * 1000),
-        "accepted_ms": entry.accepted_ms,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.dispatcher.pace import Call
+
 OUTCOMES = ("done", "ignored", "unsolved", "retry", "fail")
 
 
@@ -24,6 +26,8 @@ class Verdict:
     retry_after_s: float = 0.0
     outage: bool = False
     slots_used: int = -1
+    calls: tuple[Call, ...] = ()  # by slot
+    alone: bool = False  # the next try is to be an answer job, now
     trace: str | None = None
     raw: dict[str, Any] = field(default_factory=dict)  # reply, match, person, timings_ms
 
@@ -46,7 +50,19 @@ def parse_verdict(message: dict[str, Any]) -> Verdict:
         reason=str(message.get("reason") or ""),
         retry_after_s=float(after),
         outage=message.get("outage") is True,
+        alone=message.get("alone") is True,
         slots_used=used,
+        calls=_calls(message.get("calls_ms") or []),
         trace=str(trace) if trace else None,
         raw=message,
     )
+
+
+def _calls(raw: object) -> tuple[Call, ...]:
+    """Return the calls of each slot. An engine may leave them out: its slots are then held from the report on."""
+    if not isinstance(raw, list):
+        raise BadVerdict("calls_ms must be a list")
+    try:
+        return tuple((str(method), float(sent), float(answered)) for method, sent, answered in raw)
+    except (TypeError, ValueError):
+        raise BadVerdict("calls_ms must hold method, ms since it was sent, ms since it was answered") from None
