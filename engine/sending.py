@@ -49,7 +49,13 @@ def kept_draft(mark: Mark) -> Draft:
 
 
 def send(desk: JobDesk, message: Message, draft: Draft) -> Verdict:
-    """Write ``draft`` down and send it, or go on with what an earlier try wrote down."""
+    """Write ``draft`` down and send it, or go on with what an earlier try wrote down.
+
+    A job that only composes leaves both to others: its draft is on the desk.
+    """
+    if desk.is_composing:
+        desk.draft = (message, draft.as_json(), _notes(draft))
+        return _composed(draft, {})
     began_s = time.monotonic()
     mark = desk.mark.begin(draft.as_json(), desk.job.bot.db, message.peer_id, _notes(draft))
     desk.proved_s = began_s
@@ -63,7 +69,14 @@ def resume(desk: JobDesk, message: Message, mark: Mark) -> Verdict:
     later = later_messages(desk.stores.redis, desk.job.bot.name, desk.job.entry, message.peer_id, message.cmid)
     if later >= LATER_MAX:
         raise MayHaveBeenSent(f"may have been sent: {later} messages came after it")
-    return _send_parts(desk, kept_draft(mark), frozenset(mark.sent))
+    draft = kept_draft(mark)
+    return _composed(draft, mark.sent) if desk.is_composing else _send_parts(desk, draft, frozenset(mark.sent))
+
+
+def _composed(draft: Draft, sent: Mapping[int, int | None]) -> Verdict:
+    """Return the verdict on a reply that somebody else sends."""
+    told = {**draft.as_json(), "sent": {str(number): message_id for number, message_id in sent.items()}}
+    return Verdict(draft.outcome, reply=Reply(draft.peer_id, draft.parts), match=draft.match, composed=told)
 
 
 def _send_parts(desk: JobDesk, draft: Draft, sent: frozenset[int]) -> Verdict:

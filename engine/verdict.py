@@ -55,6 +55,9 @@ class Verdict:
     trace: str | None = None
     tick: dict[str, Any] | None = None  # what a tick found
     retire: bool = False  # this worker ends after the report
+    alone: bool = False  # the next try is to be an answer job, now
+    composed: dict[str, Any] | None = None  # what is to be sent, where this job only wrote it down
+    items: tuple[dict[str, Any], ...] = ()  # of a job with several events: each one's verdict, with its entry
 
     def as_message(self, job_id: str) -> dict[str, Any]:
         """Return the object of the protocol's verdict line."""
