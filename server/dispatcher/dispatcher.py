@@ -86,6 +86,7 @@ class Dispatcher:
             dice=dice or random.Random(),
             on_ask=on_ask,
             on_event=self._on_step,
+            bulk=BatchedRedis(redis),
         )
         self._bots: dict[str, tuple[Bot, BotConfig]] = {}
         self._version: object = None

@@ -55,6 +55,7 @@ class Shared:
     on_ask: OnAsk
     on_event: OnEvent
     pace: Pace = field(default_factory=Pace)
+    bulk: BatchedRedis | None = None  # another connection, for what comes in heaps; None = the same
 
 
 class Handling:

@@ -26,6 +26,7 @@ START_PAUSE_S, START_PAUSE_MOST_S = 0.05, 5.0
 
 Ask = dict[str, Any]
 OnAsk = Callable[[Ask], Awaitable[dict[str, Any]]]
+OnBegun = Callable[[str], None]  # which of a job's several entries a worker begins with
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +58,15 @@ class Worker:
         self._jobs_left = jobs_max
         asyncio.get_running_loop().add_reader(pidfd, self._on_end)
 
-    async def run(self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk) -> Verdict:
+    async def run(
+        self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk, on_begun: OnBegun = lambda entry: None
+    ) -> Verdict:
         """Return the verdict on one job. After ``WorkerDied``, ``DeadlineMissed`` or a cancel the process is dead."""
         try:
             async with asyncio.timeout(deadline_s):
                 self._writer.write(codec.dumps(job) + b"\n")
                 await self._writer.drain()
-                verdict = await self._verdict(str(job["job"]), on_ask)
+                verdict = await self._verdict(str(job["job"]), on_ask, on_begun)
         except TimeoutError:
             await self._destroy()
             raise DeadlineMissed(f"no verdict within {deadline_s:g} s; worker {self.pid} was killed") from None
@@ -110,7 +113,7 @@ class Worker:
         if not await self.wait_ended(KILL_S):
             log.error("worker does not die pid=%d waited_s=%.1f", self.pid, KILL_S)
 
-    async def _verdict(self, job_id: str, on_ask: OnAsk) -> Verdict:
+    async def _verdict(self, job_id: str, on_ask: OnAsk, on_begun: OnBegun) -> Verdict:
         while True:
             line = await self._reader.readline()
             if not line.endswith(b"\n"):
@@ -124,10 +127,12 @@ class Worker:
                 answer = await on_ask(message["ask"])
                 self._writer.write(codec.dumps({"answer": answer}) + b"\n")
                 await self._writer.drain()
+            elif isinstance(message.get("begun"), str):
+                on_begun(message["begun"])
             elif isinstance(message.get("log"), dict):
                 log.info("worker says pid=%d job=%s text=%s", self.pid, job_id, str(message["log"].get("text"))[:1000])
             else:
-                raise BadVerdict("a line that is neither verdict, log nor ask")
+                raise BadVerdict("a line that is neither verdict, log, begun nor ask")
 
     def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -142,21 +147,26 @@ class WorkerHandle:
     def __init__(self, worker: Worker, give_back: Callable[[Worker], None]) -> None:
         self._worker = worker
         self._give_back: Callable[[Worker], None] | None = give_back
+        self.on_release: Callable[[], None] | None = None
 
     @property
     def pid(self) -> int:
         return self._worker.pid
 
-    async def run(self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk) -> Verdict:
+    async def run(
+        self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk, on_begun: OnBegun = lambda entry: None
+    ) -> Verdict:
         """Return the verdict on the job; see ``Worker.run``."""
         assert self._give_back is not None, "the worker was given back"
-        return await self._worker.run(job, deadline_s, on_ask)
+        return await self._worker.run(job, deadline_s, on_ask, on_begun)
 
     def release(self) -> None:
         """End the loan, with a job done or without; again does nothing, for somebody else may have the worker now."""
         if self._give_back is not None:
             self._give_back(self._worker)
             self._give_back = None
+            if self.on_release is not None:
+                self.on_release()
 
 
 class Pool:

@@ -56,11 +56,11 @@ def verdict_of(job: dict, words: list[str], lines, sock) -> dict:
         elif name == "unsolved":
             return {**verdict, "verdict": "unsolved", "match": {"rx": message["text"]}, "slots_used": 0}
     text = "re: " + message.get("text", "")
-    if job["kind"] == "compose":  # the batch knows no event, so that the text tells
+    if job.get("kind") == "compose":  # the batch knows no event, so that the text tells
         parts = [[f"{job['event']['event_id']} {text}", 1]]
         told = {"outcome": "done", "peer_id": message.get("peer_id", 0), "parts": parts, "quote": 0, "sent": {}}
         return {**verdict, "composed": told}
-    time.sleep(max(job["slot_in_ms"] / 1000 - (time.monotonic() - begun), 0))
+    time.sleep(max(job.get("slot_in_ms", 0) / 1000 - (time.monotonic() - begun), 0))
     note("sent", job["bot"]["name"], message.get("peer_id", 0), job["event"]["event_id"], job["attempt"])
     verdict["reply"] = {
         "peer_id": message.get("peer_id", 0),
@@ -81,7 +81,7 @@ def compose(job: dict, lines, sock) -> dict:
 
 
 def send_batch(job: dict) -> dict:
-    time.sleep(job["slot_in_ms"] / 1000)
+    time.sleep(job.get("slot_in_ms", 0) / 1000)
     note("batch", job["bot"]["name"], len(job["items"]), job["entry"], job["attempt"])
     if any("sink" in item["text"].split() for item in job["items"]):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -97,11 +97,11 @@ def main() -> None:
     with socket.socket(fileno=3) as sock, sock.makefile("rb") as lines:
         for line in lines:
             job = json.loads(line)
-            if job["kind"] != "answer" and "simple" in sys.argv:
+            if job.get("kind", "answer") != "answer" and "simple" in sys.argv:
                 unknown = {"job": job["job"], "verdict": "fail", "reason": "not known to this engine"}
                 sock.sendall(json.dumps(unknown).encode() + b"\n")
                 continue
-            if job["kind"] != "answer":
+            if job.get("kind", "answer") != "answer":
                 verdict = compose(job, lines, sock) if job["kind"] == "compose" else send_batch(job)
                 sock.sendall(json.dumps(verdict).encode() + b"\n")
                 continue
