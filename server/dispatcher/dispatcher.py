@@ -35,6 +35,7 @@ from server.dispatcher.wakes import Wakes
 
 SWEEP_S = 10.0  # for wake-ups that were lost
 RETRY_S = 0.05  # when Redis did not answer
+BULK_MAX = 25  # scripts of a heap that go out together; between them Redis serves the other connections
 RELEASE_S = 2.0  # for giving leases back at the end
 
 LaneState = Literal["running", "elsewhere", "stopped"]
@@ -86,7 +87,7 @@ class Dispatcher:
             dice=dice or random.Random(),
             on_ask=on_ask,
             on_event=self._on_step,
-            bulk=BatchedRedis(redis),
+            bulk=BatchedRedis(redis, BULK_MAX),
         )
         self._bots: dict[str, tuple[Bot, BotConfig]] = {}
         self._version: object = None
