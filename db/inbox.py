@@ -13,8 +13,8 @@ from typing import Any
 from db import codec, keys
 from db.errors import BadJson
 from db.scripts import Argument, Script
+from db.slots import HEIR_MS, LEAD_MS, holds_us
 
-WINDOW_MS = 1010  # VK counts requests in any second; 10 ms for clocks that differ
 BATCH = 200  # entries of one read
 REASON_MAX, TRACE_MAX = 300, 8000  # letters kept
 
@@ -66,12 +66,13 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A worker may begin: the entry's event, its person's fields, and the base's newest delta."""
+    """A worker may begin: the entry's event, its person's fields, the base's newest delta, when its slot begins."""
 
     now_ms: int
     event: bytes
     person: dict[str, str]
     delta: str
+    slot_in_ms: float = 0.0  # before that it must not send
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Lost:
 def open_lane(claim: Claim) -> Call:
     """Begin under a new lease: end the slots of earlier owners, and read what was tried."""
     names = (keys.lease(claim.bot), keys.state(claim.bot), keys.RATE)
-    return Call(_OPEN, names, (claim.lease, claim.db, WINDOW_MS * 1000))
+    return Call(_OPEN, names, (claim.lease, claim.db, HEIR_MS * 1000))
 
 
 def opened(answer: Sequence[Any]) -> Opened | Lost:
@@ -127,14 +128,17 @@ def parse_tried(value: bytes) -> Tried:
 
 
 def hand_out(claim: Claim, entry: Entry, attempt: int, per_second: int, most_ms: int) -> Call:
-    """Take a slot and count the attempt (from 1). The worker starts after the answer, and is dead by ``most_ms``."""
+    """Take a slot and count the attempt (from 1). The worker starts after the answer, and is dead by ``most_ms``.
+
+    ``per_second`` 0: the job sends nothing, and takes no slot.
+    """
     person = keys.person(claim.base, "vk", entry.from_id) if entry.from_id > 0 else ""
     lane = (keys.lease(claim.bot), keys.state(claim.bot), keys.inbox(claim.bot))
-    hold_us = (most_ms + WINDOW_MS) * 1000
+    hold_us = (most_ms + HEIR_MS) * 1000
     return Call(
         _HAND_OUT,
         (*lane, person, keys.delta(claim.base), keys.RATE),
-        (claim.lease, entry.entry, attempt, claim.db, per_second, hold_us),
+        (claim.lease, entry.entry, attempt, claim.db, per_second, hold_us, LEAD_MS * 1000),
     )
 
 
@@ -143,7 +147,7 @@ def handed_out(answer: Sequence[Any]) -> Given | Wait | Gone | Lost:
         case b"ok":
             flat = [word.decode("utf-8", "replace") for word in answer[3]]
             person = dict(zip(flat[::2], flat[1::2], strict=True))
-            return Given(int(answer[1]), answer[2], person, answer[4].decode())
+            return Given(int(answer[1]), answer[2], person, answer[4].decode(), int(answer[5]) / 1000)
         case b"wait":
             return Wait(int(answer[1]))
         case b"gone":
@@ -152,13 +156,21 @@ def handed_out(answer: Sequence[Any]) -> Given | Wait | Gone | Lost:
 
 
 def retry(
-    claim: Claim, entry: Entry, attempt: int, delay_ms: int, reason: str, *, counted: bool = True, slots_used: int = -1
+    claim: Claim,
+    entry: Entry,
+    attempt: int,
+    delay_ms: int,
+    reason: str,
+    *,
+    counted: bool = True,
+    slots_used: int = -1,
+    arrived_ms: Sequence[float] = (),
 ) -> Call:
     """Note that an attempt failed and when the next is due. ``slots_used`` below 0: all that were taken."""
     names = (keys.lease(claim.bot), keys.state(claim.bot), keys.inbox(claim.bot), keys.RATE)
     remembered = attempt if counted else attempt - 1
     why = reason[:REASON_MAX]
-    args = (claim.lease, entry.entry, attempt, remembered, delay_ms, why, claim.db, slots_used, WINDOW_MS * 1000)
+    args = (claim.lease, entry.entry, attempt, remembered, delay_ms, why, claim.db, slots_used, holds_us(arrived_ms))
     return Call(_RETRY, names, args)
 
 
@@ -175,18 +187,28 @@ def close(
     rows: Sequence[Mapping[str, Any]],
     *,
     slots_used: int = -1,
+    arrived_ms: Sequence[float] = (),
     unless_marked: bool = False,
 ) -> Call:
     """Settle an event with its journal rows. ``attempt`` 0: it was never handed out."""
     kind = "close unless marked" if unless_marked else "close"
     ops = codec.dumps(list(rows)) if rows else b""
-    return _settle(claim, entry, attempt, slots_used, (kind, ops, keys.journal_wake(claim.base)))
+    return _settle(claim, entry, attempt, slots_used, arrived_ms, (kind, ops, keys.journal_wake(claim.base)))
 
 
-def bury(claim: Claim, entry: Entry, attempt: int, reason: str, trace: str | None, *, slots_used: int = -1) -> Call:
+def bury(
+    claim: Claim,
+    entry: Entry,
+    attempt: int,
+    reason: str,
+    trace: str | None,
+    *,
+    slots_used: int = -1,
+    arrived_ms: Sequence[float] = (),
+) -> Call:
     """Settle an event as a dead letter, which holds all of it."""
     what = ("bury", claim.bot, reason[:REASON_MAX], (trace or "")[-TRACE_MAX:])
-    return _settle(claim, entry, attempt, slots_used, what)
+    return _settle(claim, entry, attempt, slots_used, arrived_ms, what)
 
 
 def settled(answer: bytes) -> str | Lost:
@@ -194,7 +216,9 @@ def settled(answer: bytes) -> str | Lost:
     return Lost() if answer == b"lost" else answer.decode()
 
 
-def _settle(claim: Claim, entry: Entry, attempt: int, slots_used: int, what: tuple[Argument, ...]) -> Call:
+def _settle(
+    claim: Claim, entry: Entry, attempt: int, slots_used: int, arrived_ms: Sequence[float], what: tuple[Argument, ...]
+) -> Call:
     names = (
         keys.lease(claim.bot),
         keys.state(claim.bot),
@@ -204,7 +228,8 @@ def _settle(claim: Claim, entry: Entry, attempt: int, slots_used: int, what: tup
         keys.DEAD,
         keys.RATE,
     )
-    return Call(_SETTLE, names, (claim.lease, entry.entry, attempt, claim.db, slots_used, WINDOW_MS * 1000, *what))
+    held = (slots_used, holds_us(arrived_ms))
+    return Call(_SETTLE, names, (claim.lease, entry.entry, attempt, claim.db, *held, *what))
 
 
 def read_command(bot: str, cursor: str) -> tuple[Argument, ...]:

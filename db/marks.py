@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
+from redis.exceptions import NoScriptError
 
 from db import codec, keys
 from db.limiter import LeaseLost
@@ -44,7 +45,7 @@ class MarkKeeper:
 
     def read(self) -> Mark | None:
         """Return the mark of an earlier try, if there is one. Raises ``LeaseLost``."""
-        answer = _READ.run(self.client, [self.lease[0], self._key], [self.lease[1]])
+        answer = _READ.run(self.client, [self.lease[0], self.key], [self.lease[1]])
         return None if answer[0] == b"none" else _mark(answer)
 
     def begin(self, reply: Any, db: int, peer_id: int, notes: Mapping[str, str]) -> Mark | None:
@@ -52,20 +53,63 @@ class MarkKeeper:
 
         Returns an earlier mark instead, and changes nothing, when there is one. Raises ``LeaseLost``.
         """
-        flat = [word for pair in notes.items() for word in pair]
-        args: list[Argument] = [self.lease[1], codec.dumps(reply), KEEP_MS, db, KEEP_PEER_S, *flat]
-        answer = _BEGIN.run(self.client, [self.lease[0], self._key, keys.peer(peer_id)], args)
+        answer = _BEGIN.run(self.client, *Beginning(self, reply, db, peer_id, notes).words())
         return None if answer[0] == b"new" else _mark(answer)
+
+    def prove(self) -> None:
+        """Return when the lease is still ours. Raises ``LeaseLost``."""
+        if self.client.get(self.lease[0]) != self.lease[1].encode():
+            raise _lost(self.entry)
 
     def sent(self, number: int, message_id: int | None) -> None:
         """Note that part ``number`` was sent. Raises ``LeaseLost``."""
         told = "" if message_id is None else message_id
-        if _SENT.run(self.client, [self.lease[0], self._key], [self.lease[1], number, told]) < 0:
+        if _SENT.run(self.client, [self.lease[0], self.key], [self.lease[1], number, told]) < 0:
             raise _lost(self.entry)
 
     @property
-    def _key(self) -> str:
+    def key(self) -> str:
         return keys.reply_mark(self.group_id, self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What ``MarkKeeper.begin`` is to write."""
+
+    keeper: MarkKeeper
+    reply: Any
+    db: int
+    peer_id: int
+    notes: Mapping[str, str]
+
+    def words(self) -> tuple[list[str], list[Argument]]:
+        """Return the keys and the arguments of the script."""
+        flat = [word for pair in self.notes.items() for word in pair]
+        lease_key, lease = self.keeper.lease
+        args: list[Argument] = [lease, codec.dumps(self.reply), KEEP_MS, self.db, KEEP_PEER_S, *flat]
+        return [lease_key, self.keeper.key, keys.peer(self.peer_id)], args
+
+
+def begin_all(client: redis.Redis, beginnings: Sequence[Beginning]) -> list[Mark | LeaseLost | None]:
+    """Write several marks with one flush to disk; the answer of each as ``begin`` gives it.
+
+    Errors of the connection pass through: some may be written.
+    """
+    pipeline = client.pipeline(transaction=False)
+    for beginning in beginnings:
+        names, args = beginning.words()
+        pipeline.evalsha(_BEGIN.sha, len(names), *names, *args)
+    answers: list[Any] = pipeline.execute(raise_on_error=False)
+    ends: list[Mark | LeaseLost | None] = []
+    for beginning, answer in zip(beginnings, answers, strict=True):
+        told = _BEGIN.run(client, *beginning.words()) if isinstance(answer, NoScriptError) else answer
+        if isinstance(told, Exception):
+            raise told
+        try:
+            ends.append(None if told[0] == b"new" else _mark(told))
+        except LeaseLost as error:
+            ends.append(error)
+    return ends
 
 
 def later_messages(client: redis.Redis, bot: str, entry: str, peer_id: int, cmid: int) -> int:

@@ -104,6 +104,7 @@ class VkSettings(_Table):
     api_url: str = Field("https://api.vk.ru", description="all VK calls go here; the emulator stands in by this key")
     timeout_s: float = Field(10.0, ge=0.5, le=120, description="seconds for one VK call")
     requests_per_s: int = Field(20, ge=1, le=1000, description="calls in any second per token")
+    batch: int = Field(25, ge=1, le=25, description="replies in one call under backlog; 1 = never packed")
 
     @field_validator("api_url")
     @classmethod

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from db import keys
-from db.inbox import WINDOW_MS, Call
+from db.inbox import Call
 from db.protocol import HealthState
 from db.scripts import Script
+from db.slots import WINDOW_MS
 
 TEXT_MAX = 500  # letters kept
 PLACES_MAX = 200  # tickers of one read

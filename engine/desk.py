@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 
 from db import limiter
 from db.base import Base
 from db.links import redis_client
-from db.marks import MarkKeeper
+from db.marks import Beginning, MarkKeeper
 from db.protocol import CommandResult
 from db.settings import Settings
+from db.slots import PROOF_S
+from engine.errors import NeedsSlot
 from engine.job import Job
 from engine.matching.library import Library
+from engine.message import Message, parse_message
 from engine.people import People
 from engine.slots import Slots
 from engine.vk.client import VkClient, VkSession
-from engine.vk.errors import VkUnavailable
+from engine.vk.errors import VkError, VkUnavailable
 
 REPORT_S = 0.5  # of the deadline kept for the report
 
 log = logging.getLogger(__name__)
 
 Ask = Callable[[str], CommandResult]
+T = TypeVar("T")
 
 
 class Stores:
@@ -56,30 +62,91 @@ class JobDesk:
     person: dict[str, str] | None = None
     news: dict[str, str] | None = None  # names learned by this job
     timings_ms: dict[str, float] = field(default_factory=dict)
+    proved_s: float = 0.0  # when the lease was last known to be ours; monotonic
+    draft: tuple[Message, dict[str, Any], dict[str, str]] | None = None  # composed: to whom, what, notes
+
+    @property
+    def writer_id(self) -> int:
+        """Who wrote the message; 0 when nobody says."""
+        message = parse_message(self.job.event)
+        return message.from_id if message else 0
+
+    @property
+    def is_composing(self) -> bool:
+        """Is the reply only to be decided and written down?"""
+        return self.job.kind == "compose"
+
+    def beginning(self) -> Beginning:
+        """Return the mark that is to be written for the draft."""
+        assert self.draft is not None
+        message, reply, notes = self.draft
+        return Beginning(self.mark, reply, self.job.bot.db, message.peer_id, notes)
 
     def call(self, method: str, **values: Any) -> Any:
         """Call VK within the rate and the deadline. A call whose connection was cut is repeated once, at once.
 
         Servers cut connections that were idle for long; all our calls bear a repeat.
         """
+        return self._repeated(method, lambda: self.vk.call(method, **values))
+
+    def execute(self, code: str) -> tuple[Any, list[Any]]:
+        """Let VK run ``code``, by the same rules. Returns what it returned, and the errors of its failed calls."""
+        return self._repeated("execute", lambda: self.vk.execute(code))
+
+    def _repeated(self, method: str, call: Callable[[], T]) -> T:
         try:
-            return self._call_once(method, values)
+            return self._call_once(method, call)
         except VkUnavailable as error:
             if not error.is_broken:
                 raise
             log.info("vk call repeated method=%s error=%s", method, error)
-            return self._call_once(method, values)
+            return self._call_once(method, call)
 
-    def _call_once(self, method: str, values: dict[str, Any]) -> Any:
+    def _call_once(self, method: str, call: Callable[[], T]) -> T:
         self.slots.take()
+        self.prove()
         self.stores.session.timeout_s = max(min(self.stores.settings.vk.timeout_s, self.job.left_s() - REPORT_S), 0.05)
-        return self.vk.call(method, **values)
+        sent_s, answered = time.monotonic(), ""
+        try:
+            answer = call()
+            answered = method
+            return answer
+        except VkError:
+            answered = method
+            raise
+        finally:
+            self.slots.note(answered, sent_s, time.monotonic())
+
+    def prove(self) -> None:
+        """See that the lease is ours, if that was not seen just now. Raises ``LeaseLost``, or ``NoSlot`` too late.
+
+        A process that was stopped for a while sends nothing that the slots of a new owner do not know of.
+        """
+        if self.job.left_s() <= 0:
+            raise limiter.NoSlot("the job's time is over, and its slot with it")
+        now_s = time.monotonic()
+        if now_s - self.proved_s > PROOF_S:
+            self.mark.prove()
+            self.proved_s = now_s
 
 
 def open_desk(job: Job, stores: Stores, ask: Ask) -> JobDesk:
     """Return the tools of one job. Connects to nothing yet."""
     lease = (job.lease_key, job.lease_value)
-    claim = (stores.redis, lease, job.bot.db, (job.entry, job.attempt))
+    return JobDesk(
+        job=job,
+        stores=stores,
+        ask=ask,
+        slots=_no_slots() if job.kind == "compose" else open_slots(job, stores),
+        vk=VkClient(stores.session, job.token),
+        mark=MarkKeeper(stores.redis, lease, job.bot.group_id, job.entry),
+        person=job.person,
+    )
+
+
+def open_slots(job: Job, stores: Stores, wait_most_s: float = math.inf) -> Slots:
+    """Return the slots of one job, which waits for each further one up to ``wait_most_s`` and within its deadline."""
+    claim = (stores.redis, (job.lease_key, job.lease_value), job.bot.db, (job.entry, job.attempt))
     per_second = stores.settings.vk.requests_per_s
 
     def left_s() -> float:
@@ -87,17 +154,20 @@ def open_desk(job: Job, stores: Stores, ask: Ask) -> JobDesk:
         return max(job.left_s(), 0.0)
 
     def wait_for(number: int) -> None:
-        limiter.take_slot(*claim, number, per_second=per_second, most_s=left_s(), spare_s=REPORT_S)
+        most_s = left_s()
+        spare_s = max(REPORT_S, most_s - wait_most_s)
+        limiter.take_slot(*claim, number, per_second=per_second, most_s=most_s, spare_s=spare_s)
 
     def ask_for(number: int) -> bool:
         return limiter.try_slot(*claim, number, per_second=per_second, most_s=left_s()) == 0
 
-    return JobDesk(
-        job=job,
-        stores=stores,
-        ask=ask,
-        slots=Slots(job.slots, wait_for, ask_for),
-        vk=VkClient(stores.session, job.token),
-        mark=MarkKeeper(stores.redis, lease, job.bot.group_id, job.entry),
-        person=job.person,
-    )
+    return Slots(job.slots, wait_for, ask_for, job.slot_at)
+
+
+def _no_slots() -> Slots:
+    """Return what a job has that only composes."""
+
+    def refuse(number: int) -> None:
+        raise NeedsSlot("this reply needs a call of VK before it is known")
+
+    return Slots(0, refuse, lambda number: False)

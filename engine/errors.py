@@ -15,3 +15,7 @@ class BaseUnavailable(SaloError):
 
 class MayHaveBeenSent(SaloError):
     """A reply was begun too long ago for VK to recognise a repeat: nobody knows whether it was seen."""
+
+
+class NeedsSlot(SaloError):
+    """A job that only composes met something for which VK must be asked: another kind of job does it."""

@@ -16,7 +16,7 @@ from engine.answers import needs_names, render
 from engine.commands.dispatch import ChatContext, run_chat_command
 from engine.commands.roles import role_of
 from engine.desk import JobDesk
-from engine.errors import BaseUnavailable, MayHaveBeenSent
+from engine.errors import BaseUnavailable, MayHaveBeenSent, NeedsSlot
 from engine.matching.match import find_answer
 from engine.message import Message, parse_message
 from engine.reply import compose_parts
@@ -45,7 +45,7 @@ def handle(desk: JobDesk) -> Verdict:
         forget_refused(desk, error, started)
     verdict = replace(verdict, **desk.vk.heard.as_fields())
     desk.timings_ms["total"] = _since_ms(started)
-    return replace(verdict, person=desk.news, slots_used=desk.slots.used, timings_ms=dict(desk.timings_ms))
+    return replace(verdict, person=desk.news, timings_ms=dict(desk.timings_ms), **desk.slots.told())
 
 
 def verdict_of(error: Exception, attempt: int, token: str) -> Verdict:
@@ -59,6 +59,8 @@ def verdict_of(error: Exception, attempt: int, token: str) -> Verdict:
             return _verdict_of_vk(error, attempt)
         case BaseUnavailable():
             return Verdict("retry", reason=str(error), retry_after_s=BASE_WAIT_S, outage=True)
+        case NeedsSlot():
+            return Verdict("retry", reason=str(error), outage=True, alone=True)
         case VkUnavailable() | NoSlot() | StorageUnavailable():
             return Verdict("retry", reason=str(error), outage=True)
         case redis.ConnectionError() | redis.TimeoutError():

@@ -48,6 +48,7 @@ class Job:
     accepted_ms: int
     paused: tuple[str, ...] = ()  # methods that VK is not to be asked for now
     is_repeat: bool = False  # an earlier try may have written down and sent something
+    slot_at: float = 0.0  # when the slot begins, on the monotonic clock
 
     @property
     def event_type(self) -> str:
@@ -97,35 +98,89 @@ class FindJob:
         return self.ends_at - time.monotonic()
 
 
-def parse_job(line: bytes) -> Job | TickJob | FindJob:
+@dataclass(frozen=True, slots=True)
+class ComposeJob:
+    """Events of one bot to be decided and written down, of different conversations, without a slot."""
+
+    id: str
+    jobs: tuple[Job, ...]
+
+    def left_s(self) -> float:
+        """Seconds until the platform kills whoever still works on this."""
+        return max((job.left_s() for job in self.jobs), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One part of a reply that was written down: what a batch sends of one event."""
+
+    entry: str
+    attempt: int
+    peer_id: int
+    number: int  # of the part
+    text: str
+    random_id: int
+    quote: int = 0
+    is_last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """Parts of different conversations to be sent in one request. ``job`` holds the slot, and no event."""
+
+    id: str
+    job: Job
+    sendings: tuple[Sending, ...]
+
+    def left_s(self) -> float:
+        """Seconds until the platform kills whoever still works on this."""
+        return self.job.left_s()
+
+
+AnyJob = Job | TickJob | FindJob | ComposeJob | BatchJob
+
+
+def parse_job(line: bytes) -> AnyJob:
     """Return the job of one line. Raises ``BadJob``."""
     try:
         raw = codec.loads(line)
-        if raw["kind"] == "tick":
-            return _tick(raw)
-        if raw["kind"] == "find":
-            return _find(raw)
-        lease = raw["lease"]
-        return Job(
-            id=str(raw["job"]),
-            kind=str(raw["kind"]),
-            bot=_card(raw["bot"]),
-            token=str(raw["token"]),
-            person={str(key): str(value) for key, value in raw["person"].items()} if raw.get("person") else None,
-            event=dict(raw["event"]),
-            entry=str(raw["entry"]),
-            attempt=int(raw["attempt"]),
-            lease_key=str(lease["key"]),
-            lease_value=str(lease["value"]),
-            slots=int(raw.get("slots", 1)),
-            base_delta=str(raw.get("base_delta") or ""),
-            ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
-            accepted_ms=int(raw.get("accepted_ms") or 0),
-            paused=tuple(str(method) for method in raw.get("paused") or ()),
-            is_repeat=raw.get("repeat") is True or int(raw["attempt"]) > 1,
-        )
+        match raw["kind"]:
+            case "tick":
+                return _tick(raw)
+            case "find":
+                return _find(raw)
+            case "compose":
+                common = {name: value for name, value in raw.items() if name != "items"}
+                return ComposeJob(str(raw["job"]), tuple(_job({**common, "slots": 0, **item}) for item in raw["items"]))
+            case "send_batch":
+                items = tuple(Sending(**item) for item in raw["items"])
+                return BatchJob(str(raw["job"]), _job({**raw, "event": {}}), items)
+        return _job(raw)
     except (BadJson, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadJob(f"job line of {len(line)} bytes: {type(error).__name__} {str(error)[:80]}") from None
+
+
+def _job(raw: dict[str, Any]) -> Job:
+    lease = raw["lease"]
+    return Job(
+        id=str(raw["job"]),
+        kind=str(raw["kind"]),
+        bot=_card(raw["bot"]),
+        token=str(raw["token"]),
+        person={str(key): str(value) for key, value in raw["person"].items()} if raw.get("person") else None,
+        event=dict(raw["event"]),
+        entry=str(raw["entry"]),
+        attempt=int(raw["attempt"]),
+        lease_key=str(lease["key"]),
+        lease_value=str(lease["value"]),
+        slots=int(raw.get("slots", 1)),
+        base_delta=str(raw.get("base_delta") or ""),
+        ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
+        accepted_ms=int(raw.get("accepted_ms") or 0),
+        paused=tuple(str(method) for method in raw.get("paused") or ()),
+        is_repeat=raw.get("repeat") is True or int(raw["attempt"]) > 1,
+        slot_at=time.monotonic() + float(raw.get("slot_in_ms") or 0) / 1000,
+    )
 
 
 def _tick(raw: dict[str, Any]) -> TickJob:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
@@ -73,6 +73,25 @@ class People:
             return None
         except (LookupError, TypeError):
             return None
+        return self._named(base, account_id, person, names)
+
+    def ask_vk_all(
+        self, call: Callable[..., Any], base: str, people: Mapping[int, dict[str, str]]
+    ) -> dict[int, dict[str, str]]:
+        """Return those of ``people`` whose names VK tells, by one ``call`` for all. Errors of the call pass through."""
+        found = call("users.get", user_ids=",".join(map(str, people)))
+        named = {}
+        for user in found if isinstance(found, list) else []:
+            try:
+                account_id = int(user["id"])
+                names = {"fi_name": _clean(user["first_name"]), "la_name": _clean(user["last_name"])}
+            except (LookupError, TypeError, ValueError):
+                continue
+            if account_id in people:
+                named[account_id] = self._named(base, account_id, people[account_id], names)
+        return named
+
+    def _named(self, base: str, account_id: int, person: dict[str, str], names: dict[str, str]) -> dict[str, str]:
         # A command of this very message may have written who they are, and how they want to be called.
         known = {"status": "user", **(self._read(base, account_id) or person), **names}
         return self._copy(base, account_id, {**known, "user_name": known.get("user_name") or names["fi_name"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,8 +54,16 @@ def kept_draft(mark: Mark) -> Draft:
 
 
 def send(desk: JobDesk, message: Message, draft: Draft) -> Verdict:
-    """Write ``draft`` down and send it, or go on with what an earlier try wrote down."""
+    """Write ``draft`` down and send it, or go on with what an earlier try wrote down.
+
+    A job that only composes leaves both to others: its draft is on the desk.
+    """
+    if desk.is_composing:
+        desk.draft = (message, draft.as_json(), notes_of(draft))
+        return _composed(draft, {})
+    began_s = time.monotonic()
     mark = desk.mark.begin(draft.as_json(), desk.job.bot.db, message.peer_id, notes_of(draft))
+    desk.proved_s = began_s
     return resume(desk, message, mark) if mark else _send_parts(desk, draft, frozenset())
 
 
@@ -63,7 +72,14 @@ def resume(desk: JobDesk, message: Message, mark: Mark) -> Verdict:
     doubt = doubt_about(mark, desk.stores.redis, desk.job.bot.name, desk.job.entry, message.peer_id, message.cmid)
     if doubt:
         raise MayHaveBeenSent(doubt)
-    return _send_parts(desk, kept_draft(mark), frozenset(mark.sent))
+    draft = kept_draft(mark)
+    return _composed(draft, mark.sent) if desk.is_composing else _send_parts(desk, draft, frozenset(mark.sent))
+
+
+def _composed(draft: Draft, sent: Mapping[int, int | None]) -> Verdict:
+    """Return the verdict on a reply that somebody else sends."""
+    told = {**draft.as_json(), "sent": {str(number): message_id for number, message_id in sent.items()}}
+    return Verdict(draft.outcome, reply=Reply(draft.peer_id, draft.parts), match=draft.match, composed=told)
 
 
 def doubt_about(mark: Mark, client: redis.Redis, bot: str, entry: str, peer_id: int, cmid: int) -> str:
@@ -89,18 +105,23 @@ def _send_parts(desk: JobDesk, draft: Draft, sent: frozenset[int]) -> Verdict:
 
 def _send_part(desk: JobDesk, draft: Draft, number: int) -> int | None:
     quote = draft.quote if number == 0 else 0
-    return _deliver(desk, send_values(draft.peer_id, draft.parts[number], quote), MENDS_MAX)
+    return deliver(desk, send_values(draft.peer_id, draft.parts[number], quote))
 
 
-def _deliver(desk: JobDesk, values: dict[str, Any], mends: int) -> int | None:
+def deliver(desk: JobDesk, values: dict[str, Any], mends: int = MENDS_MAX) -> int | None:
     """Send one message, in another form where VK refuses this one. Returns the number of what was sent last."""
     try:
         return _send_once(desk, values)
     except VkError as error:
-        calls = mended(values, error, desk.job.bot.group_id) if mends else []
-        if not calls:
-            raise
-    return [_deliver(desk, call, mends - 1) for call in calls][-1]
+        return mend(desk, values, error, mends)
+
+
+def mend(desk: JobDesk, values: dict[str, Any], error: VkError, mends: int = MENDS_MAX) -> int | None:
+    """Send what VK refused in another form, up to ``mends`` times. Raises ``error`` when there is none."""
+    calls = mended(values, error, desk.job.bot.group_id) if mends else []
+    if not calls:
+        raise error
+    return [deliver(desk, call, mends - 1) for call in calls][-1]
 
 
 def _send_once(desk: JobDesk, values: dict[str, Any]) -> int | None:

@@ -75,11 +75,14 @@ def refusal(desk: JobDesk, message: Message) -> str:
     return f"the chat takes no messages of the bot ({why})" if why else ""
 
 
-def note_refusal(desk: JobDesk, error: Exception) -> None:
-    """Remember a peer that VK says cannot be written to. Without Redis the next message finds it out again."""
+def note_refusal(desk: JobDesk, error: Exception, peer_id: int = 0) -> None:
+    """Remember a peer that VK says cannot be written to, that of the job if none is named.
+
+    Without Redis the next message finds it out again.
+    """
     if not isinstance(error, VkError) or error.meaning.action is not Action.CLOSE:
         return
-    peer_id = _peer(desk)
+    peer_id = peer_id or _peer(desk)
     try:
         if peer_id:
             _reach(desk).close(peer_id, str(error.code), is_chat=is_chat(peer_id))

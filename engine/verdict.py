@@ -50,12 +50,16 @@ class Verdict:
     match: Match | None = None
     person: dict[str, str] | None = None  # names, when this job learned them
     slots_used: int = 0
+    calls_ms: tuple[tuple[str, float, float], ...] = ()  # by slot: method, sent and answered so long ago
     timings_ms: dict[str, float] = field(default_factory=dict)
     trace: str | None = None
     tick: dict[str, Any] | None = None  # what a tick found
     retire: bool = False  # this worker ends after the report
     vk_answered: list[str] = field(default_factory=list)  # methods that VK did
     vk_errors: list[dict[str, Any]] = field(default_factory=list)  # {method, code, kind, text}; see engine.vk.heard
+    alone: bool = False  # the next try is to be an answer job, now
+    composed: dict[str, Any] | None = None  # what is to be sent, where this job only wrote it down
+    items: tuple[dict[str, Any], ...] = ()  # of a job with several events: each one's verdict, with its entry
 
     def as_message(self, job_id: str) -> dict[str, Any]:
         """Return the object of the protocol's verdict line."""

@@ -17,10 +17,12 @@ from db import codec
 from db.errors import BadJson
 from db.protocol import CommandResult
 from db.settings import Settings
+from engine.batch import send_batch
+from engine.compose import compose
 from engine.desk import Stores, open_desk
 from engine.errors import BadJob
 from engine.handle import handle
-from engine.job import FindJob, Job, TickJob, parse_job
+from engine.job import AnyJob, BatchJob, ComposeJob, FindJob, Job, TickJob, parse_job
 from engine.limits import allow_cpu
 from engine.lookup import look_up
 from engine.tickers.run import run_tick
@@ -69,7 +71,7 @@ def _use_idle_moment(stores: Stores) -> None:
         log.exception("idle work failed")
 
 
-def _parsed(line: bytes) -> Job | TickJob | FindJob | None:
+def _parsed(line: bytes) -> AnyJob | None:
     try:
         return parse_job(line)
     except BadJob as error:
@@ -77,21 +79,26 @@ def _parsed(line: bytes) -> Job | TickJob | FindJob | None:
         return None
 
 
-def _verdict(job: Job | TickJob | FindJob, stores: Stores, wire: Wire) -> Verdict:
-    if isinstance(job, TickJob):
-        verdict = run_tick(job, stores)
-    elif isinstance(job, FindJob):
-        verdict = look_up(job, stores)
-    elif job.kind == "answer":
-        verdict = handle(open_desk(job, stores, _asker(job, wire)))
-    else:
-        return Verdict("fail", reason=f"kind {job.kind[:40]!r} is not known to this engine")
+def _verdict(job: AnyJob, stores: Stores, wire: Wire) -> Verdict:
+    match job:
+        case TickJob():
+            verdict = run_tick(job, stores)
+        case FindJob():
+            verdict = look_up(job, stores)
+        case ComposeJob():
+            verdict = compose(job, stores, lambda item: _asker(item, wire), lambda item: _tell_begun(item, wire))
+        case BatchJob():
+            verdict = send_batch(job, stores)
+        case Job(kind="answer"):
+            verdict = handle(open_desk(job, stores, _asker(job, wire)))
+        case _:
+            return Verdict("fail", reason=f"kind {job.kind[:40]!r} is not known to this engine")
     if verdict.trace:
         log.error("job failed job=%s reason=%s", job.id, verdict.reason)
     return verdict
 
 
-def _report(wire: Wire, job: Job | TickJob | FindJob, verdict: Verdict) -> bool:
+def _report(wire: Wire, job: AnyJob, verdict: Verdict) -> bool:
     """Send the verdict; False when the platform is gone, which then runs the event again."""
     try:
         wire.write(verdict.as_message(job.id))
@@ -101,6 +108,11 @@ def _report(wire: Wire, job: Job | TickJob | FindJob, verdict: Verdict) -> bool:
     return True
 
 
+def _tell_begun(job: Job, wire: Wire) -> None:
+    """Say whose fault it is when this worker ends now."""
+    wire.write({"job": job.id, "begun": job.entry})
+
+
 def _asker(job: Job, wire: Wire) -> Callable[[str], CommandResult]:
     """Return the way to the platform's commands, with the rights of whoever wrote this job's message."""
     number = 0
@@ -108,7 +120,8 @@ def _asker(job: Job, wire: Wire) -> Callable[[str], CommandResult]:
     def ask(line: str) -> CommandResult:
         nonlocal number
         number += 1
-        wire.write({"job": job.id, "ask": {"id": number, "line": line}})
+        of_whom = {"entry": job.entry} if job.kind == "compose" else {}
+        wire.write({"job": job.id, "ask": {"id": number, "line": line, **of_whom}})
         answer = _answer(wire)
         return CommandResult(str(answer.get("text", "")), answer.get("data"), int(answer.get("exit_code", 0)))
 

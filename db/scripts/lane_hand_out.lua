@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
 -- Let a worker begin one inbox entry: fence, take a slot of the token's rate, count the attempt, and give what the job needs.
 -- KEYS: lease, state, inbox, person (may be ""), delta of the base; rate (in the bot's own database)
--- ARGV: lease value, entry, attempt, bot's database, slots in a window, hold us
--- Answer: {"ok", now ms, event, {person field, value, ...}, last delta id} | {"wait", ms until a slot may be free}
+-- ARGV: lease value, entry, attempt, bot's database, slots in a window (0: this job sends nothing), hold us, lead us
+-- Answer: {"ok", now ms, event, {person field, value, ...}, last delta id, us until the slot begins} | {"wait", ms until a slot may be free}
 --         | {"gone"} the entry is not in the inbox | {"lost"} the lease is not ours
 -- A repeat of the same attempt takes no second slot. A slot is held from here until its request was answered, and for
 -- one window more, so that no window of VK's ever holds too many requests, however long a worker waits before it sends.
+-- It is given a little before it begins, while others still end: the job has things to do before it sends.
 -- It may write when memory is out: handing out is what makes room.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return {'lost'}
@@ -27,17 +28,25 @@ local delta = #newest == 1 and newest[1][1] or '0-0'
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local hold = tonumber(ARGV[6])
-local slot = ARGV[2] .. ':' .. ARGV[3] .. ':0'
-redis.call('SELECT', ARGV[4])
-redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', now)
--- Slots that end later than any hold could: the clock was set back.
-redis.call('ZREMRANGEBYSCORE', KEYS[6], now + 2 * hold, '+inf')
-if not redis.call('ZSCORE', KEYS[6], slot) and redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[5]) then
-  local first = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
-  return {'wait', math.ceil((tonumber(first[2]) - now) / 1000)}
+local limit, hold, begins = tonumber(ARGV[5]), tonumber(ARGV[6]), 0
+if limit > 0 then
+  local slot = ARGV[2] .. ':' .. ARGV[3] .. ':0'
+  redis.call('SELECT', ARGV[4])
+  redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', now)
+  -- Slots that end later than any hold could: the clock was set back.
+  redis.call('ZREMRANGEBYSCORE', KEYS[6], now + 2 * hold, '+inf')
+  redis.call('ZREM', KEYS[6], slot)
+  local over = redis.call('ZCARD', KEYS[6]) - limit
+  if over >= 0 then
+    -- It begins when so many have ended that one place is free.
+    local last = redis.call('ZRANGE', KEYS[6], over, over, 'WITHSCORES')
+    begins = tonumber(last[2]) - now
+    if begins > tonumber(ARGV[7]) then
+      return {'wait', math.ceil((begins - tonumber(ARGV[7])) / 1000)}
+    end
+  end
+  redis.call('ZADD', KEYS[6], now + hold, slot)
+  redis.call('SELECT', 0)
 end
-redis.call('ZADD', KEYS[6], now + hold, slot)
-redis.call('SELECT', 0)
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3] .. ':0:')
-return {'ok', math.floor(now / 1000), event, person, delta}
+return {'ok', math.floor(now / 1000), event, person, delta, begins}

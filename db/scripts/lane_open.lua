@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Begin a lane under a new lease: what was tried before, and an end to the slots that earlier owners still hold.
 -- KEYS: lease, state; rate (in the bot's own database)
--- ARGV: lease value, bot's database, window us
+-- ARGV: lease value, bot's database, us that such a slot may still be held
 -- Answer: {"ok", now ms, {entry, "attempts:due ms:reason", ...}} | {"lost"}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return {'lost'}

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Close one inbox entry with all its effects, exactly once: to the journal, or to the dead letters.
 -- KEYS: lease, state, inbox, reply mark, journal, dead; rate (in the bot's own database)
--- ARGV: lease value, entry, attempt (0: never handed out), bot's database, slots used (-1: all taken), window us,
+-- ARGV: lease value, entry, attempt (0: never handed out), bot's database, slots used (-1: all taken),
+--       us that each used slot is held from now, by number, the last for all others,
 --       "close" | "close unless marked" | "bury", then
 --       to close: rows of the journal (JSON, may be ""), the journal's wake-up channel
 --       to bury: bot, reason, traceback
@@ -34,13 +35,18 @@ if settled then
   end
 end
 
--- Used slots stay for one window after the answer; unused ones are given back.
+-- Used slots stay for one window after VK had the request; unused ones are given back.
 if ARGV[3] ~= '0' then
   redis.call('SELECT', ARGV[4])
-  local mine, used, ends = entry .. ':' .. ARGV[3] .. ':', tonumber(ARGV[5]), now + tonumber(ARGV[6])
+  local mine, used, holds = entry .. ':' .. ARGV[3] .. ':', tonumber(ARGV[5]), {}
+  for us in string.gmatch(ARGV[6], '%d+') do
+    holds[#holds + 1] = tonumber(us)
+  end
   for _, slot in ipairs(redis.call('ZRANGE', KEYS[7], 0, -1)) do
     if string.sub(slot, 1, #mine) == mine then
-      if used >= 0 and tonumber(string.sub(slot, #mine + 1)) >= used then
+      local number = tonumber(string.sub(slot, #mine + 1))
+      local ends = now + (holds[number + 1] or holds[#holds])
+      if used >= 0 and number >= used then
         redis.call('ZREM', KEYS[7], slot)
       elseif tonumber(redis.call('ZSCORE', KEYS[7], slot)) > ends then
         redis.call('ZADD', KEYS[7], ends, slot)

@@ -51,7 +51,9 @@ class TickDesk:
     def _call_once(self, method: str, values: dict[str, Any]) -> Any:
         job, vk = self.job, self.stores.settings.vk
         claim = (self.stores.redis, (job.lease_key, job.lease_value), self.bot.db, (job.entry, 1))
-        take_slot(*claim, self._slots, per_second=vk.requests_per_s, most_s=self.left_s())
+        # Held to the job's end: a request may be on its way until this worker is killed.
+        most_s = max(job.left_s(), 0.0)
+        take_slot(*claim, self._slots, per_second=vk.requests_per_s, most_s=most_s, spare_s=REPORT_S)
         self._slots += 1
         self.stores.session.timeout_s = min(vk.timeout_s, self.left_s())
         started_s = time.monotonic()

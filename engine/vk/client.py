@@ -59,17 +59,29 @@ class VkClient:
 
     def call(self, method: str, **values: Any) -> Any:
         """Return the ``response`` of one call. Raises ``VkError`` or ``VkUnavailable``, without the token."""
+        return self._call(method, values)
+
+    def execute(self, code: str) -> tuple[Any, list[Any]]:
+        """Return what the code returned, and the errors of those calls that are ``False`` in it, in their order."""
+        answer = self._call("execute", {"code": code}, raw=True)
+        errors = answer.get("execute_errors")
+        return answer["response"], errors if isinstance(errors, list) else []
+
+    def _call(self, method: str, values: dict[str, Any], *, raw: bool = False) -> Any:
         try:
-            answer = self._call(method, values)
+            answer = self._asked(method, values, raw=raw)
         except (VkError, VkUnavailable) as error:
             self.heard.failed(method, error)
             raise
         self.heard.answered(method)
         return answer
 
-    def _call(self, method: str, values: dict[str, Any]) -> Any:
+    def _asked(self, method: str, values: dict[str, Any], *, raw: bool) -> Any:
         try:
-            return self._api.method(method, values)
+            answer = self._api.method(method, values, raw=raw)
+            if raw and (not isinstance(answer, dict) or "response" not in answer):
+                raise KeyError("response")
+            return answer
         except ApiError as error:
             text = str(error.error.get("error_msg", "")) if isinstance(error.error, dict) else ""
             raise VkError(int(error.code), redacted(text, self._token)) from None

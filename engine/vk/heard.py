@@ -29,6 +29,12 @@ class Heard:
             told = {"method": method, "code": code, "kind": kind, "text": error.text.removeprefix(f"{method}: ")}
             self._failures[method, code, kind] = told
 
+    def copy(self) -> Heard:
+        """Return what goes on by itself from here: each part of a batch begins with what VK said to all of it."""
+        other = Heard()
+        other._answered, other._failures = dict(self._answered), dict(self._failures)
+        return other
+
     @property
     def is_in_doubt(self) -> bool:
         """Was there a call of which nobody knows whether it took effect?"""

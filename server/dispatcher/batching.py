@@ -47,8 +47,10 @@ class _Sent:
 class BatchedRedis:
     """Sends commands and scripts in batches, in order, and answers each caller."""
 
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, client: redis.asyncio.Redis, most: int = BATCH_MAX) -> None:
+        """``most``: commands of one round trip."""
         self._client = client
+        self._most = most
         self._waiting: deque[_Sent] = deque()
         self._sender: asyncio.Task[None] | None = None
 
@@ -83,7 +85,7 @@ class BatchedRedis:
     async def _send_all(self) -> None:
         try:
             while self._waiting:
-                count = min(len(self._waiting), BATCH_MAX)
+                count = min(len(self._waiting), self._most)
                 batch = [self._waiting.popleft() for _ in range(count)]
                 await self._exchange([sent for sent in batch if not sent.answer.done()])
         finally:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from db.inbox import Entry, Tried
 
 UNTRIED = Tried(0, 0, "")
 SET_BACK_MS = 1000  # less is a clock that is told better
+LOOKED_AT_MAX = 64  # of conversations whose turn it is, for one that fits
 DELAY_MAX_MS = 600_000  # of a try; one that is due later was noted before the clock was set back
 
 _Order = tuple[int, int]  # of acceptance: the two numbers of a stream id
@@ -39,15 +42,19 @@ class _Conversation:
 
     def pop(self) -> Entry:
         """Take the oldest; when that is a message, the waiting message of the lowest number instead."""
+        return self.waiting.pop(self.first().entry)
+
+    def first(self) -> Entry:
+        """Return what ``pop`` would take."""
         # What one heap gave is dropped from the other when it comes up there.
         while self.by_acceptance[0][1] not in self.waiting:
             heapq.heappop(self.by_acceptance)
         oldest = self.by_acceptance[0][1]
         if self.waiting[oldest].cmid <= 0:
-            return self.waiting.pop(oldest)
+            return self.waiting[oldest]
         while self.by_number[0][2] not in self.waiting:
             heapq.heappop(self.by_number)
-        return self.waiting.pop(self.by_number[0][2])
+        return self.waiting[self.by_number[0][2]]
 
 
 class Conversations:
@@ -127,6 +134,41 @@ class Conversations:
                 self._ready.remove(peer_id)
                 self._ready.appendleft(peer_id)
                 return
+
+    def ready(self, now_ms: int) -> int:
+        """Return how many conversations ``take`` could begin one after the other."""
+        return len(self._ready) if self.has_ready(now_ms) else 0
+
+    def head(self, now_ms: int) -> Entry | None:
+        """Return what ``take`` would give, and take nothing."""
+        return self._first_of(self._ready[0]) if self.has_ready(now_ms) else None
+
+    def take_those(self, now_ms: int, fits: Callable[[Entry], bool], most: int) -> list[Entry]:
+        """Begin up to ``most`` first entries that ``fits``, each of its own conversation; the others keep their turn.
+
+        Looks at ``LOOKED_AT_MAX`` that do not fit.
+        """
+        taken: list[Entry] = []
+        kept: list[int] = []
+        while self.has_ready(now_ms) and len(taken) < most and len(kept) < LOOKED_AT_MAX:
+            if fits(self._first_of(self._ready[0])):
+                entry = self.take(now_ms)
+                assert entry is not None
+                taken.append(entry)
+            else:
+                kept.append(self._ready.popleft())
+        self._ready.extendleft(reversed(kept))
+        return taken
+
+    def has_those(self, now_ms: int, fits: Callable[[Entry], bool]) -> bool:
+        """Say whether ``take_those`` would give something."""
+        if not self.has_ready(now_ms):
+            return False
+        return any(fits(self._first_of(peer)) for peer in islice(self._ready, LOOKED_AT_MAX))
+
+    def _first_of(self, peer: int) -> Entry:
+        conversation = self._peers[peer]
+        return conversation.begun or conversation.first()
 
     def put_back(self, entry: Entry) -> None:
         """Undo ``take``: nothing was begun, and the turn is still this conversation's."""

@@ -36,6 +36,7 @@ from server.dispatcher.wakes import Wakes
 
 SWEEP_S = 10.0  # for wake-ups that were lost
 RETRY_S = 0.05  # when Redis did not answer
+BULK_MAX = 25  # scripts of a heap that go out together; between them Redis serves the other connections
 RELEASE_S = 2.0  # for giving leases back at the end
 
 LaneState = Literal["running", "elsewhere", "stopped"]
@@ -91,6 +92,7 @@ class Dispatcher:
             on_ask=on_ask,
             on_event=self._on_step,
             rules=rules or Rules(),
+            bulk=BatchedRedis(redis, BULK_MAX),
         )
         self._bots: dict[str, tuple[Bot, BotConfig]] = {}
         self._version: object = None

@@ -26,6 +26,7 @@ from server.dispatcher.clock import RedisClock
 from server.dispatcher.conversations import DELAY_MAX_MS, UNTRIED, Conversations
 from server.dispatcher.jobs import answer_job
 from server.dispatcher.keeping import keep, tell
+from server.dispatcher.pace import Pace
 from server.dispatcher.pauses import Change, Pauses, Rules, fingerprint
 from server.dispatcher.pool import NeverRan, WorkerDied, WorkerHandle
 from server.dispatcher.rows import ignored_row, journal_rows
@@ -59,6 +60,8 @@ class Shared:
     on_ask: OnAsk
     on_event: OnEvent
     rules: Rules = field(default_factory=Rules)
+    pace: Pace = field(default_factory=Pace)
+    bulk: BatchedRedis | None = None  # another connection, for what comes in heaps; None = the same
 
 
 class Handling:
@@ -93,6 +96,12 @@ class Handling:
         """Say whether no slot is free. What says so for longer than any wait was said before the clock was set back."""
         return 0 < self.blocked_until_ms - now_ms <= BLOCKED_MOST_MS
 
+    @property
+    def _most_ms(self) -> int:
+        """How long after its hand-out a worker may still work at the most."""
+        # The job begins when the answer comes: late, if this host stood still, but while its lease is valid.
+        return int((self._settings.lanes.lease_s + self._settings.engine.deadline_s) * 1000)
+
     async def attempt(self, entry: Entry, worker: WorkerHandle) -> None:
         """Bring one entry that was taken to its end, or to its next try. Releases the worker as soon as it can."""
         tried = self._conversations.tried(entry.entry)
@@ -115,10 +124,7 @@ class Handling:
 
     async def _hand_out(self, entry: Entry, attempt: int) -> Given | None:
         """Take a slot and count the attempt; ``None`` when there is nothing to do now."""
-        # The job begins when the answer comes: late, if this host stood still, but while its lease is valid.
-        most_s = self._settings.lanes.lease_s + self._settings.engine.deadline_s
-        per_second = self._settings.vk.requests_per_s
-        call = inbox.hand_out(self._claim, entry, attempt, per_second, int(most_s * 1000))
+        call = inbox.hand_out(self._claim, entry, attempt, self._settings.vk.requests_per_s, self._most_ms)
         match inbox.handed_out(await self._insist(call)):
             case Given() as given:
                 self._clock.seen(given.now_ms)
@@ -139,21 +145,16 @@ class Handling:
         """Return the event and the worker's verdict on it; a worker's end is a verdict too."""
         try:
             is_repeat = self._conversations.tried(entry.entry) != UNTRIED
-            job = answer_job(
-                self._settings, self._claim, self.bot, self.config, entry, attempt, given, is_repeat=is_repeat
-            )
+            paused = self.pauses.paused_methods(self._clock.now_ms())
+            known = (self._settings, self._claim, self.bot, self.config)
+            job = answer_job(*known, entry, attempt, given, is_repeat=is_repeat, paused=paused)
         except BadJson as error:
             return {}, Verdict("fail", reason=f"the inbox holds no event: {error}", slots_used=0)
         event: dict[str, Any] = job["event"]
-        job["paused"] = self.pauses.paused_methods(self._clock.now_ms())
         self._note("handed out", entry, "", attempt=attempt, worker=worker.pid)
 
         async def on_ask(ask: Ask) -> dict[str, Any]:
-            try:
-                return await self._shared.on_ask(self.bot, job, ask)
-            except Exception:  # what one question meets must not end the lane
-                log.exception("question not answered bot=%s entry=%s", self.bot.name, entry.entry)
-                return {"id": ask.get("id"), "text": "this failed", "data": None, "exit_code": 1}
+            return await self._asked(entry, job, ask)
 
         try:
             return event, await worker.run(job, self._settings.engine.deadline_s, on_ask)
@@ -161,9 +162,14 @@ class Handling:
             is_innocent = isinstance(error, NeverRan)
             return event, Verdict("retry", reason=str(error), trace=error.last_words or None, outage=is_innocent)
 
-    async def _judged(self, entry: Entry, verdict: Verdict) -> Verdict:
-        """Let the lane rest or go on after what was heard, and spare an event that is not to blame for it."""
-        decision = self.pauses.concluded(entry.entry, trial_of(verdict), self._clock.now_ms())
+    async def _judged(self, entry: Entry, verdict: Verdict, *, is_known_good: bool = False) -> Verdict:
+        """Let the lane rest or go on after what was heard, and spare an event that is not to blame for it.
+
+        ``is_known_good``: that the bot did well was counted before.
+        """
+        trial = trial_of(verdict)
+        trial = replace(trial, is_good=trial.is_good and not is_known_good)
+        decision = self.pauses.concluded(entry.entry, trial, self._clock.now_ms())
         await self.keep(decision.changes)
         return replace(verdict, outcome="retry", outage=True) if decision.is_spared else verdict
 
@@ -174,12 +180,19 @@ class Handling:
             if await self._insist(keep(self._claim, changes)) == b"lost":
                 raise LaneLost
 
+    async def _asked(self, entry: Entry, job: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        try:
+            return await self._shared.on_ask(self.bot, job, ask)
+        except Exception:  # what one question meets must not end the lane
+            log.exception("question not answered bot=%s entry=%s", self.bot.name, entry.entry)
+            return {"id": ask.get("id"), "text": "this failed", "data": None, "exit_code": 1}
+
     async def _conclude(self, entry: Entry, attempt: int, event: dict[str, Any], verdict: Verdict, worker: int) -> None:
         """Settle an attempt's end: acknowledge, put back with a delay, or bury at the last attempt."""
         told = {"attempt": attempt, "worker": worker, **told_end(event, verdict.raw)}
         if verdict.outcome in ("done", "ignored", "unsolved"):
             rows = journal_rows(self.bot, event, verdict.raw, self._clock.now_ms())
-            await self._settle(inbox.close(self._claim, entry, attempt, rows, slots_used=verdict.slots_used))
+            await self._settle(inbox.close(self._claim, entry, attempt, rows, **self._slots(verdict)))
             self._conversations.finish(entry)
             self._note(verdict.outcome, entry, verdict.reason, **told)
         elif verdict.outcome == "retry" and (verdict.outage or attempt < self._settings.lanes.attempts):
@@ -196,8 +209,8 @@ class Handling:
         else:
             delay_s = backoff_s(attempt, dice)
         delay_ms = min(int(max(delay_s, verdict.retry_after_s) * 1000), DELAY_MAX_MS)
-        reason, used = verdict.reason, verdict.slots_used
-        call = inbox.retry(self._claim, entry, attempt, delay_ms, reason, counted=not verdict.outage, slots_used=used)
+        reason, slots = verdict.reason, self._slots(verdict)
+        call = inbox.retry(self._claim, entry, attempt, delay_ms, reason, counted=not verdict.outage, **slots)
         match inbox.retried(await self._insist(call)):
             case inbox.Due(now_ms, due_ms):
                 self._clock.seen(now_ms)
@@ -212,7 +225,7 @@ class Handling:
     async def _bury(self, entry: Entry, attempt: int, verdict: Verdict, told: dict[str, Any]) -> None:
         log.warning("event buried bot=%s event_id=%s attempt=%d reason=%s",
                     self.bot.name, entry.event_id, attempt, verdict.reason)  # fmt: skip
-        call = inbox.bury(self._claim, entry, attempt, verdict.reason, verdict.trace, slots_used=verdict.slots_used)
+        call = inbox.bury(self._claim, entry, attempt, verdict.reason, verdict.trace, **self._slots(verdict))
         await self._settle(call)
         self._conversations.finish(entry)
         self._note("buried", entry, verdict.reason, **told)
@@ -227,6 +240,10 @@ class Handling:
         self._note("ignored", entry, "stale", **UNTOLD)
         self.counters["stale"] += 1
         return True
+
+    def _slots(self, verdict: Verdict) -> dict[str, Any]:
+        """Return what a script is told of a job's slots. To be asked once a verdict: the pace learns from it."""
+        return {"slots_used": verdict.slots_used, "arrived_ms": self._shared.pace.arrived_ms(verdict.calls)}
 
     async def _settle(self, call: inbox.Call) -> str:
         answer = inbox.settled(await self._insist(call))

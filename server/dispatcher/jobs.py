@@ -1,7 +1,8 @@
-"""What a worker is handed: one event as a job of the engine protocol."""
+"""What a worker is handed: one event, several to compose, or composed parts to send, as jobs of the engine protocol."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from db import codec, keys
@@ -21,6 +22,7 @@ def answer_job(
     given: Given,
     *,
     is_repeat: bool,
+    paused: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the job to answer one event. It holds the bot's token: never log it. Raises ``BadJson``.
 
@@ -29,6 +31,73 @@ def answer_job(
     return {
         "job": f"{bot.name}:{entry.entry}:{attempt}",
         "kind": "answer",
+        **_common(settings, claim, bot, config, paused),
+        **event_item(entry, attempt, given, is_repeat=is_repeat),
+        "slots": 1,
+        "slot_in_ms": given.slot_in_ms,
+        "base_delta": given.delta,
+    }
+
+
+def compose_job(
+    settings: Settings,
+    claim: Claim,
+    bot: Bot,
+    config: BotConfig,
+    items: list[dict[str, Any]],
+    delta: str,
+    *,
+    paused: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the job to decide and write down the replies to several events: ``event_item`` of each."""
+    return {
+        "job": f"{bot.name}:{items[0]['entry']}:compose",
+        "kind": "compose",
+        **_common(settings, claim, bot, config, paused),
+        "slots": 0,
+        "base_delta": delta,
+        "items": items,
+    }
+
+
+def batch_job(
+    settings: Settings,
+    claim: Claim,
+    bot: Bot,
+    config: BotConfig,
+    batch: str,
+    slot_in_ms: float,
+    items: list[dict[str, Any]],
+    *,
+    paused: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the job to send parts of different conversations in one request, whose slot belongs to ``batch``."""
+    return {
+        "job": f"{bot.name}:{batch}",
+        "kind": "send_batch",
+        **_common(settings, claim, bot, config, paused),
+        "entry": batch,
+        "attempt": 1,
+        "slots": 1,
+        "slot_in_ms": slot_in_ms,
+        "items": items,
+    }
+
+
+def event_item(entry: Entry, attempt: int, given: Given, *, is_repeat: bool) -> dict[str, Any]:
+    """Return what a job says of one event. Raises ``BadJson``."""
+    return {
+        "person": given.person or None,
+        "event": codec.loads(given.event),
+        "entry": entry.entry,
+        "attempt": attempt,
+        "repeat": is_repeat,
+        "accepted_ms": entry.accepted_ms,
+    }
+
+
+def _common(settings: Settings, claim: Claim, bot: Bot, config: BotConfig, paused: Sequence[str]) -> dict[str, Any]:
+    return {
         "bot": {
             "name": bot.name,
             "bot_id": bot.bot_id,
@@ -43,14 +112,7 @@ def answer_job(
             "unsolved_text": config.unsolved_text,
         },
         "token": config.token.reveal(),
-        "person": given.person or None,
-        "event": codec.loads(given.event),
-        "entry": entry.entry,
-        "attempt": attempt,
-        "repeat": is_repeat,
         "lease": {"key": keys.lease(bot.name), "value": claim.lease},
-        "slots": 1,
-        "base_delta": given.delta,
+        "paused": list(paused),
         "deadline_ms": int(settings.engine.deadline_s * 1000),
-        "accepted_ms": entry.accepted_ms,
     }

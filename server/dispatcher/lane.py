@@ -17,12 +17,15 @@ from db.bots import Bot
 from db.errors import StorageUnavailable
 from db.inbox import Claim, Entry, Opened, Tried
 from server.dispatcher.conversations import UNTRIED, Conversations
-from server.dispatcher.handling import Handling, LaneLost, Shared, Unread
+from server.dispatcher.handling import LaneLost, Shared, Unread
 from server.dispatcher.keeping import kept, read_command
+from server.dispatcher.packing import Packing, Work
 from server.dispatcher.pauses import Change, Pause, fingerprint
 from server.dispatcher.pool import WorkerHandle
 
 CLOSING_MAX = 64  # settled unread at the same time
+JOBS_MAX = 64  # under way at the same time: those with a worker, and those that are being settled
+HAND_BACK_S = 1.0  # at the end, for what was composed and not sent
 REREAD_PAUSE_S = 0.05  # before reading again when Redis did not answer
 
 log = logging.getLogger(__name__)
@@ -48,13 +51,14 @@ class Lane:
         self._is_sure, self._stand, self._on_lost = is_sure, stand, on_lost
         self._is_lost = self._is_draining = False
         self._conversations = Conversations(shared.settings.lanes.conversation_max)
-        self._handling = Handling(shared, bot, config, self._claim, self._conversations, lambda: not self._is_lost)
+        self._handling = Packing(shared, bot, config, self._claim, self._conversations, lambda: not self._is_lost)
         self._unread = asyncio.Event()
         self._cursor, self._from_start = "-", True
         self._is_read = False  # to the end, once
         self._timer: asyncio.TimerHandle | None = None
         self._reader: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[None]] = set()
+        self._lent = 0  # workers
         self._closing: deque[tuple[Entry, Unread]] = deque()
         self._closer: asyncio.Task[None] | None = None
 
@@ -82,7 +86,7 @@ class Lane:
 
     @property
     def cap(self) -> int:
-        """Conversations handled at the same time. A bot whose jobs all hang leaves a worker to the others."""
+        """Workers used, and conversations answered, at the same time. If all hang, the others have a worker left."""
         settings = self._shared.settings
         return min(self._handling.config.per_bot or settings.lanes.per_bot, max(settings.engine.workers - 1, 1))
 
@@ -127,6 +131,11 @@ class Lane:
         self._is_draining = True
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=timeout_s)
+        try:
+            async with asyncio.timeout(HAND_BACK_S):
+                await self._handling.hand_back()
+        except (LaneLost, StorageUnavailable, TimeoutError):
+            log.info("composed replies go to the next owner as begun bot=%s", self.bot.name)
         self.lose()
 
     # Turns in the ring.
@@ -135,24 +144,19 @@ class Lane:
         """Say whether a worker would find something to do now."""
         if self._is_lost or self._is_draining or not self._is_read:
             return False
-        if self.in_flight >= self.cap or not self._is_sure():
+        if max(self._lent, self._handling.answering) >= self.cap or len(self._jobs) >= JOBS_MAX or not self._is_sure():
             return False
-        now_ms = self._clock.now_ms()
-        if self._handling.is_blocked(now_ms) or self._handling.pauses.is_shut(now_ms):
-            return False
-        return self._conversations.has_ready(now_ms)
+        return self._handling.has_work(self._clock.now_ms())
 
     def begin(self, worker: WorkerHandle) -> None:
-        """Let a worker handle the next entry."""
-        pauses = self._handling.pauses
-        if pauses.rests and self._conversations.has_ready(self._clock.now_ms()):
-            self._conversations.bring(tried=pauses.probes_tried)
-        entry = self._conversations.take(self._clock.now_ms())
-        if entry is None:
+        """Let a worker do what is to be done next."""
+        work = self._handling.next_work(self._clock.now_ms())
+        if work is None:
             worker.release()
             return
-        pauses.begin(entry.entry, self._clock.now_ms())
-        task = asyncio.get_running_loop().create_task(self._handle(entry, worker))
+        self._lent += 1
+        worker.on_release = self._on_release
+        task = asyncio.get_running_loop().create_task(self._do(work, worker))
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 
@@ -165,7 +169,7 @@ class Lane:
             self._timer.cancel()
             self._timer = None
         now_ms = self._clock.now_ms()
-        times = [self._conversations.next_due_ms(), self._handling.blocked_until_ms or None]
+        times = [self._conversations.next_due_ms(), self._handling.blocked_until_ms or None, self._handling.next_ms()]
         times.append(self._handling.pauses.next_ms(now_ms))
         later = [time_ms for time_ms in times if time_ms is not None and time_ms > now_ms]
         if later:
@@ -256,19 +260,25 @@ class Lane:
 
     # One job.
 
-    async def _handle(self, entry: Entry, worker: WorkerHandle) -> None:
-        """Bring one entry that was taken to its end, or to its next try."""
+    async def _do(self, work: Work, worker: WorkerHandle) -> None:
+        """Bring what was taken to its end, or to its next try."""
         try:
-            await self._handling.attempt(entry, worker)
+            await work(worker)
         except (LaneLost, StorageUnavailable):
             self._give_up()
         except Exception:
-            log.exception("lane failed bot=%s entry=%s", self.bot.name, entry.entry)
+            log.exception("lane failed bot=%s", self.bot.name)
             self._give_up()
         finally:
             worker.release()
-            self._handling.pauses.end(entry.entry)
+            task = asyncio.current_task()
+            assert task is not None
+            self._jobs.discard(task)
             self.offer()
+
+    def _on_release(self) -> None:
+        self._lent -= 1
+        self.offer()
 
     def _keep(self, changes: Sequence[Change]) -> None:
         """Write down a change of the pauses that no job brought."""

@@ -149,6 +149,10 @@ class Pauses:
         times = [pause.until_ms for pause in self._open.values() if pause.shuts and pause.is_waiting(now_ms)]
         return max(times, default=None)
 
+    def is_paused(self, method: str, now_ms: int) -> bool:
+        """Say whether a job has to do without ``method``."""
+        return method in self.paused_methods(now_ms)
+
     def paused_methods(self, now_ms: int) -> list[str]:
         """Return the methods that a job has to do without."""
         return sorted(kind.removeprefix(METHOD) for kind, pause in self._open.items()
@@ -167,6 +171,11 @@ class Pauses:
             self._probe = ""
 
     # What it is told.
+
+    def composed(self) -> None:
+        """Note that a reply was decided. It is sent later, and the failures beside it are not to be counted alone."""
+        if BREAKER not in self._open:
+            self._tally.add(False)
 
     def concluded(self, entry: str, trial: Trial, now_ms: int) -> Decision:
         """Return what follows from the end of an attempt."""

@@ -34,6 +34,7 @@ START_PAUSE_S, START_PAUSE_MOST_S = 0.05, 5.0
 
 Ask = dict[str, Any]
 OnAsk = Callable[[Ask], Awaitable[dict[str, Any]]]
+OnBegun = Callable[[str], None]  # which of a job's several entries a worker begins with
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ class Worker:
         self._is_busy = False
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
-    async def run(self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk) -> Verdict:
+    async def run(
+        self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk, on_begun: OnBegun = lambda entry: None
+    ) -> Verdict:
         """Return the verdict on one job. After ``WorkerDied``, ``DeadlineMissed`` or a cancel the process is dead."""
         self.jobs += 1
         self._is_busy = True
@@ -88,7 +91,7 @@ class Worker:
             async with asyncio.timeout(deadline_s):
                 self._writer.write(codec.dumps(job) + b"\n")
                 await self._writer.drain()
-                verdict = await self._verdict(str(job["job"]), on_ask)
+                verdict = await self._verdict(str(job["job"]), on_ask, on_begun)
         except TimeoutError:
             await self._let_speak()
             await self._destroy()
@@ -163,7 +166,7 @@ class Worker:
         self.failure = f"worker {self.pid} {reason}"
         return (NeverRan if never_ran else WorkerDied)(self.failure, self._saying.finish())
 
-    async def _verdict(self, job_id: str, on_ask: OnAsk) -> Verdict:
+    async def _verdict(self, job_id: str, on_ask: OnAsk, on_begun: OnBegun) -> Verdict:
         for _ in range(LINES_MAX):
             line = await self._reader.readline()
             if not line.endswith(b"\n"):
@@ -177,10 +180,12 @@ class Worker:
                 answer = await on_ask(message["ask"])
                 self._writer.write(codec.dumps({"answer": answer}) + b"\n")
                 await self._writer.drain()
+            elif isinstance(message.get("begun"), str):
+                on_begun(message["begun"])
             elif isinstance(message.get("log"), dict):
                 self._saying.say(str(message["log"].get("level")), str(message["log"].get("text")))
             else:
-                raise BadVerdict("a line that is neither verdict, log nor ask")
+                raise BadVerdict("a line that is neither verdict, log, begun nor ask")
         raise BadVerdict(f"more than {LINES_MAX} lines for one job")
 
     def _on_end(self) -> None:
@@ -201,21 +206,26 @@ class WorkerHandle:
     def __init__(self, worker: Worker, give_back: Callable[[Worker], None]) -> None:
         self._worker = worker
         self._give_back: Callable[[Worker], None] | None = give_back
+        self.on_release: Callable[[], None] | None = None
 
     @property
     def pid(self) -> int:
         return self._worker.pid
 
-    async def run(self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk) -> Verdict:
+    async def run(
+        self, job: dict[str, Any], deadline_s: float, on_ask: OnAsk, on_begun: OnBegun = lambda entry: None
+    ) -> Verdict:
         """Return the verdict on the job; see ``Worker.run``."""
         assert self._give_back is not None, "the worker was given back"
-        return await self._worker.run(job, deadline_s, on_ask)
+        return await self._worker.run(job, deadline_s, on_ask, on_begun)
 
     def release(self) -> None:
         """End the loan, with a job done or without; again does nothing, for somebody else may have the worker now."""
         if self._give_back is not None:
             self._give_back(self._worker)
             self._give_back = None
+            if self.on_release is not None:
+                self.on_release()
 
 
 class Pool:

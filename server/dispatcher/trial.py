@@ -53,6 +53,13 @@ class Trial:
         blameless = (Action.STOP_BOT, Action.PAUSE_METHOD, Action.SLOW_DOWN)
         return not self.is_settled and any(failure.action in blameless for failure in self.failures)
 
+    @property
+    def is_refused(self) -> bool:
+        """Did VK clearly say no for now, so that nobody has seen anything of the reply?"""
+        refusing = (Action.STOP_BOT, Action.PAUSE_METHOD, Action.SLOW_DOWN, Action.COOL_DOWN)
+        said_no = any(failure.action in refusing for failure in self.failures)
+        return not self.is_settled and said_no and all(failure.code for failure in self.failures)
+
 
 def trial_of(verdict: Verdict) -> Trial:
     """Return what a verdict tells."""

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.reply import PARTS_MAX
+from server.dispatcher.pace import Call
+
 OUTCOMES = ("done", "ignored", "unsolved", "retry", "fail")
 REASON_MAX, TRACE_MAX = 2000, 16_000  # characters; a reason is cut at its end, a traceback at its beginning
 
@@ -26,6 +29,8 @@ class Verdict:
     retry_after_s: float = 0.0
     outage: bool = False
     slots_used: int = -1
+    calls: tuple[Call, ...] = ()  # by slot
+    alone: bool = False  # the next try is to be an answer job, now
     trace: str | None = None
     raw: dict[str, Any] = field(default_factory=dict)  # reply, match, person, timings_ms
 
@@ -47,12 +52,17 @@ def parse_verdict(message: dict[str, Any]) -> Verdict:
     _check(message, "match", {"rx": _is_text, "phrase": _is_text, "answer_id": _is_whole, "score": _is_number})
     _check(message, "person", {"fi_name": _is_text, "la_name": _is_text})
     _check(message, "timings_ms", {})
+    _check_composed(message)
+    if not isinstance(message.get("items"), (list, type(None))):
+        raise BadVerdict("items must be a list or null")
     return Verdict(
         outcome=outcome,
         reason=str(message.get("reason") or "")[:REASON_MAX],
         retry_after_s=float(after),
         outage=message.get("outage") is True,
+        alone=message.get("alone") is True,
         slots_used=used,
+        calls=_calls(message.get("calls_ms") or []),
         trace=str(trace)[-TRACE_MAX:] if trace else None,
         raw=message,
     )
@@ -70,6 +80,39 @@ def _check(message: dict[str, Any], name: str, rules: dict[str, Callable[[Any], 
             raise BadVerdict(f"{name}.{key} has a wrong type")
 
 
+def _check_composed(message: dict[str, Any]) -> None:
+    """Refuse a composed reply that could not be sent as it is told."""
+    _check(message, "composed", {})
+    value = message.get("composed")
+    if value is None:
+        return
+    is_right = (
+        value.get("outcome") in ("done", "unsolved")
+        and _is_whole(value.get("peer_id"))
+        and _is_whole(value.get("quote", 0))
+        and _are_pairs(value.get("parts"))
+        and _are_sent(value.get("sent", {}))
+    )
+    if not is_right:
+        raise BadVerdict("composed has a wrong form")
+
+
+def _are_pairs(value: Any) -> bool:
+    """Are these the parts of a composed reply, each a text and its random_id?"""
+    is_list = isinstance(value, list) and 0 < len(value) <= PARTS_MAX
+    return is_list and all(
+        isinstance(pair, list) and len(pair) == 2 and _is_text(pair[0]) and _is_whole(pair[1]) for pair in value
+    )
+
+
+def _are_sent(value: Any) -> bool:
+    """Are these the numbers of the parts that VK has, each with its message's?"""
+    return isinstance(value, dict) and all(
+        number.isascii() and number.isdigit() and len(number) < 4 and (told is None or _is_whole(told))
+        for number, told in value.items()
+    )
+
+
 def _are_parts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(part, dict) and _is_text(part.get("text")) for part in value)
 
@@ -84,3 +127,13 @@ def _is_whole(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _calls(raw: object) -> tuple[Call, ...]:
+    """Return the calls of each slot. An engine may leave them out: its slots are then held from the report on."""
+    if not isinstance(raw, list):
+        raise BadVerdict("calls_ms must be a list")
+    try:
+        return tuple((str(method), float(sent), float(answered)) for method, sent, answered in raw)
+    except (TypeError, ValueError):
+        raise BadVerdict("calls_ms must hold method, ms since it was sent, ms since it was answered") from None

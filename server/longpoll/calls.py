@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
 from typing import Any
@@ -10,7 +11,7 @@ import redis
 
 from db.accept import STORED_TYPES
 from db.bots import Bot
-from db.limiter import take_slot
+from db.limiter import end_slots, take_slot
 from db.secret import Secret
 from db.settings import Settings
 from engine.vk.client import VkClient, VkSession
@@ -35,7 +36,15 @@ class BotCalls:
         """Return VK's answer. Raises ``VkError``, ``VkUnavailable``, ``NoSlot``, ``LeaseLost``."""
         job = (self._entry, next(self._numbers))
         take_slot(self._redis, self._lease, self._bot.db, job, 0, per_second=self._per_second, most_s=SLOT_S)
-        return self._vk.call(name, **values)
+        try:
+            return self._vk.call(name, **values)
+        finally:
+            self._end(job)
+
+    def _end(self, job: tuple[str, int]) -> None:
+        """Let the slot end a window from here: VK has the request. Without Redis it ends by itself, later."""
+        with contextlib.suppress(redis.RedisError):
+            end_slots(self._redis, self._lease, self._bot.db, job)
 
     def switch_on(self) -> bool:
         """Let VK tell the events that we handle by long poll; return whether something had to be changed."""

@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 import redis
 
 from db import codec, keys
@@ -26,7 +27,7 @@ from tests.services import RedisService, start_redis, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = float(os.environ.get("SALO_CHAOS_S", "10"))
-BOTS, PEERS = 2, 12
+BOTS = 2
 TEXTS = ["hi"] * 12 + ["sleep:0.02"] * 4 + ["ignore", "unsolved", "once die", "once retry", "fail"]
 PUT_ONCE = """
 if redis.call('SET', KEYS[1], '', 'NX', 'EX', 3600) then
@@ -40,16 +41,16 @@ end
 class Feeder(threading.Thread):
     """People who write, each in order; an event counts as accepted once Redis said so."""
 
-    def __init__(self, stage: Stage, dice: random.Random) -> None:
+    def __init__(self, stage: Stage, dice: random.Random, peers: int) -> None:
         super().__init__()
-        self._stage, self._dice = stage, dice
+        self._stage, self._dice, self._peers = stage, dice, peers
         self.accepted: list[str] = []
         self.stop = threading.Event()
 
     def run(self) -> None:
         numbers: dict[tuple[int, int], int] = defaultdict(int)
         while not self.stop.wait(0.004):
-            bot, peer_id = self._dice.randrange(BOTS), 1 + self._dice.randrange(PEERS)
+            bot, peer_id = self._dice.randrange(BOTS), 1 + self._dice.randrange(self._peers)
             numbers[bot, peer_id] += 1
             self._say(f"b{bot}", peer_id, numbers[bot, peer_id], self._dice.choice(TEXTS))
 
@@ -70,14 +71,14 @@ class Feeder(threading.Thread):
 class Stage:
     """The processes, and what is done to them."""
 
-    def __init__(self, directory: Path, dice: random.Random) -> None:
+    def __init__(self, directory: Path, dice: random.Random, per_second: int) -> None:
         self.dice = dice
         self.directory = directory
         self.service: RedisService = start_redis(directory / "redis")
         self.settings: Settings = lane_settings(
             self.service,
             directory,
-            vk={"requests_per_s": 200},
+            vk={"requests_per_s": per_second},
             lanes={"lease_s": 0.9, "attempts": 6, "per_bot": 6},
             engine={"workers": 4, "deadline_s": 5.0},
         )
@@ -125,15 +126,16 @@ class Stage:
         self.service.stop()
 
 
-def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("peers", "per_second"), [(12, 200), (200, 10)], ids=["slots enough", "packed"])
+def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path, peers: int, per_second: int) -> None:
     seed = int(os.environ.get("SALO_SEED") or time.time_ns() % 1_000_000)
     print(f"SALO_SEED={seed}")
     dice = random.Random(seed)
-    stage = Stage(tmp_path, dice)
-    feeder = Feeder(stage, random.Random(seed + 1))
+    stage = Stage(tmp_path, dice, per_second)
+    feeder = Feeder(stage, random.Random(seed + 1), peers)
     try:
         feeder.start()
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + SECONDS * (0.6 if per_second == 10 else 1)
         while time.monotonic() < end:
             time.sleep(dice.uniform(0.1, 0.7))
             stage.hurt()
@@ -145,7 +147,9 @@ def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
     finally:
         feeder.stop.set()
         stage.close()
-    print(f"events={len(feeder.accepted)} faults={stage.faults}")
+    batches = [deed.peer_id for deed in read_deeds(stage.log, "batch")]
+    assert (sum(batches) > len(feeder.accepted) / 3) == (per_second == 10), "packed under backlog, and then only"
+    print(f"batches={len(batches)} events={len(feeder.accepted)} faults={stage.faults}")
 
 
 def check(stage: Stage, accepted: list[str]) -> None:

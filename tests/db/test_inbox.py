@@ -10,6 +10,7 @@ import redis
 
 from db import codec, inbox, keys
 from db.inbox import Call, Claim, Due, Entry, Given, Gone, Lost, Opened, Wait
+from db.slots import HEIR_MS, WINDOW_MS
 from tests.db.lanes import BASE, claim, message, put, read, run
 from tests.services import RedisService
 
@@ -155,7 +156,7 @@ def test_slots_are_held_until_the_settle_and_a_second_more(
     assert not clean_redis.hexists(keys.state("anna"), third.entry)
     run(clean_redis, inbox.close(held, first, 1, [], slots_used=1))
     refused = hand_out(clean_redis, held, third, per_second=2)
-    assert isinstance(refused, Wait) and 900 < refused.wait_ms <= inbox.WINDOW_MS
+    assert isinstance(refused, Wait) and 900 < refused.wait_ms <= WINDOW_MS
     run(clean_redis, inbox.close(held, second, 1, [], slots_used=0))  # given back
     assert isinstance(hand_out(clean_redis, held, third, per_second=2), Given)
     assert len(slots(redis_service, held)) == 2
@@ -176,7 +177,7 @@ def test_an_heir_does_not_wait_for_the_slots_of_the_dead(clean_redis: redis.Redi
     heir = claim(clean_redis, lease="host:new")
     run(clean_redis, inbox.open_lane(heir))
     refused = hand_out(clean_redis, heir, second, per_second=1)
-    assert isinstance(refused, Wait) and refused.wait_ms <= inbox.WINDOW_MS
+    assert isinstance(refused, Wait) and refused.wait_ms <= HEIR_MS
 
 
 def test_lost_answers_stay_lost(clean_redis: redis.Redis) -> None:

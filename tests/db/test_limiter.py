@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from db import inbox, keys
-from db.limiter import LeaseLost, NoSlot, take_slot, try_slot
+from db.limiter import LeaseLost, NoSlot, end_batch_slots, slot_taken, take_batch_slot, take_slot, try_slot
+from db.slots import LEAD_MS, WINDOW_MS
 from tests.db.lanes import claim, message, put, read, run
 from tests.services import RedisService
 
@@ -35,6 +36,40 @@ def test_the_same_slot_asked_for_twice_is_one_slot(clean_redis: redis.Redis, red
     for _ in range(3):
         assert try_slot(clean_redis, LEASE, held.db, ("5-0", 1), 1, per_second=20, most_s=5) == 0
     assert redis_service.client(held.db).zcard(keys.RATE) == 1
+
+
+def test_a_slot_is_given_a_little_before_it_begins_and_given_back_takes_nothing_along(
+    clean_redis: redis.Redis, redis_service: RedisService
+) -> None:
+    """One slot a second, which ends in 12 ms: the next begins then, though one that was given ahead is given back."""
+    held = claim(clean_redis)
+    first, second = put(clean_redis, message()), put(clean_redis, message(peer_id=8, event_id="e2"))
+    assert first < second
+    jobs = read(clean_redis)
+    run(clean_redis, inbox.hand_out(held, jobs[0], 1, 1, 30_000))
+    run(clean_redis, inbox.close(held, jobs[0], 1, [], slots_used=1, arrived_ms=[WINDOW_MS - 12]))
+    for _ in range(2):
+        given = inbox.handed_out(run(clean_redis, inbox.hand_out(held, jobs[1], 1, 1, 30_000)))
+        assert isinstance(given, inbox.Given) and 0 <= given.slot_in_ms < 12
+        batch = slot_taken(run(clean_redis, take_batch_slot(held, "batch", 1, 30_000)))
+        assert isinstance(batch, inbox.Wait) and batch.wait_ms > 20_000
+        run(clean_redis, inbox.retry(held, jobs[1], 1, 0, "given back", slots_used=0))
+    assert redis_service.client(held.db).zcard(keys.RATE) <= 1
+
+
+def test_a_batch_holds_its_slot_until_a_second_after_its_request(
+    clean_redis: redis.Redis, redis_service: RedisService
+) -> None:
+    held = claim(clean_redis)
+    assert slot_taken(run(clean_redis, take_batch_slot(held, "batch-1", 1, 30_000))) == 0
+    run(clean_redis, end_batch_slots(held, "batch-1", 1, [400.0]))
+    refused = slot_taken(run(clean_redis, take_batch_slot(held, "batch-2", 1, 30_000)))
+    assert isinstance(refused, inbox.Wait) and refused.wait_ms <= WINDOW_MS - 400 - LEAD_MS
+    run(clean_redis, end_batch_slots(held, "batch-1", 0, []))
+    assert redis_service.client(held.db).zcard(keys.RATE) == 0
+    lost = claim(clean_redis, lease="other:token")
+    assert isinstance(slot_taken(run(clean_redis, take_batch_slot(held, "batch-3", 1, 30_000))), inbox.Lost)
+    assert slot_taken(run(clean_redis, take_batch_slot(lost, "batch-3", 1, 30_000))) == 0
 
 
 def test_a_job_whose_lane_was_lost_gets_no_slot(clean_redis: redis.Redis) -> None:

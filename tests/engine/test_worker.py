@@ -377,3 +377,23 @@ def test_no_log_line_holds_the_token(bench: Bench, worker: Worker) -> None:
     wait_until(lambda: "job line of" in bench.zygote.log.read_text())
     assert "canary" not in bench.zygote.log.read_text()
     assert LEASE not in bench.zygote.log.read_text()
+
+
+def test_a_slot_is_waited_for_and_told_of(bench: Bench, worker: Worker) -> None:
+    verdict = worker.run({**bench.job("привет"), "slot_in_ms": 120.0})
+    ((method, sent_ms, answered_ms),) = verdict["calls_ms"]
+    assert method == "messages.send" and sent_ms >= answered_ms >= 0
+    assert verdict["timings_ms"]["total"] >= 100
+
+
+@pytest.mark.parametrize("late", ["lease", "deadline"])
+def test_who_comes_late_sends_nothing(bench: Bench, worker: Worker, late: str) -> None:
+    """A worker that was stopped for a while: its lane has an heir by then, or its slot has ended."""
+    job = {**bench.job("привет"), "slot_in_ms": 600.0, **({"deadline_ms": 400} if late == "deadline" else {})}
+    worker.give(job)
+    wait_until(lambda: bench.mark(job))
+    if late == "lease":
+        bench.client.set(keys.lease("anna"), "host:heir")
+    verdict = worker.take()
+    assert (verdict["verdict"], verdict["outage"]) == ("retry", True)
+    assert bench.vk.calls == []

@@ -8,19 +8,24 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from db.bot_config import BotConfig
 from db.bots import Bot
 from db.inbox import Claim, Entry, Given
 from db.marks import Mark
 from db.secret import Secret
 from db.settings import Settings
+from engine.job import Sending
+from engine.sending import Draft
 from engine.verdict import Match, Part, Reply, Verdict
 from engine.vk.random_id import derive_random_id
 from server.children import engine_environment
-from server.dispatcher.jobs import answer_job
+from server.dispatcher.composed import Composed
+from server.dispatcher.jobs import answer_job, batch_job, compose_job, event_item
 from server.dispatcher.pool import LINES_MAX
 from server.dispatcher.saying import BYTES_PER_S
-from server.dispatcher.verdicts import OUTCOMES, parse_verdict
+from server.dispatcher.verdicts import OUTCOMES, BadVerdict, parse_verdict
 from server.engine_asks import ASKS, ERRORS, draft_of, told_mark
 from server.process import child_environment
 
@@ -51,6 +56,37 @@ def example(sign: str) -> list[dict[str, Any]]:
 def test_the_fields_of_a_job_are_told() -> None:
     assert set(table("field")) == set(job()) == set(example("→")[0])
     assert set(table("field of `bot`")) == set(job()["bot"]) == set(example("→")[0]["bot"])
+
+
+def test_the_jobs_for_several_messages_are_told() -> None:
+    bot = Bot("anna", 7, 123456, "main", 3, True, "Анна", "")
+    known = (Settings(), Claim("anna", 123456, "main", 3, "value"), bot, BotConfig(1, *[Secret("s")] * 3))
+    entry = Entry("1-0", "message_new", 1, 1, 1, "e", 1, 1)
+    item = event_item(entry, 1, Given(1, b"{}", {}, "0-0"), is_repeat=False)
+    assert set(table("field of an item of `compose`")) == set(item)
+    compose = compose_job(*known, [item], "0-0")
+    assert set(compose) == set(job()) - set(item) - {"slot_in_ms"} | {"items"}
+    composed = Draft("done", 101, (Part("hi", 5),), Match("hi")).as_json() | {"sent": {}}
+    assert set(table("field of `composed`")) == set(composed)
+    verdict = {"verdict": "done", "composed": composed}
+    sending = Composed(entry, 1, {}, verdict, 1, 0, slots=parse_verdict(verdict)).sending()
+    assert set(table("field of an item of `send_batch`")) == set(sending) == {one.name for one in fields(Sending)}
+    batch = batch_job(*known, "batch-1", 0, [sending])
+    assert set(batch) == set(job()) - {"event", "person", "repeat", "accepted_ms", "base_delta"} | {"items"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"outcome": "ignored"}, {"peer_id": "1"}, {"parts": []}, {"parts": [["hi"]]}, {"parts": [[1, 1]]},
+     {"sent": {"x": 1}}, {"sent": {"0": "7"}}, {"quote": None}],
+)  # fmt: skip
+def test_a_composed_reply_that_cannot_be_sent_is_no_verdict(change: dict[str, Any]) -> None:
+    composed = Draft("done", 101, (Part("hi", 5),), Match("hi")).as_json() | {"sent": {"0": None}}
+    parse_verdict({"verdict": "done", "composed": composed})
+    with pytest.raises(BadVerdict):
+        parse_verdict({"verdict": "done", "composed": composed | change})
+    with pytest.raises(BadVerdict):
+        parse_verdict({"verdict": "done", "items": {}})
 
 
 def test_the_fields_of_a_verdict_are_told() -> None:

@@ -90,16 +90,20 @@ def read_deeds(log: Path, what: str) -> list[Deed]:
     return found
 
 
-def worker_source(log: Path) -> CommandSource:
+def worker_source(log: Path, words: Iterable[str] = ()) -> CommandSource:
     env = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-    return CommandSource([sys.executable, "-I", "-S", str(WORKER), str(log)], env)
+    return CommandSource([sys.executable, "-I", "-S", str(WORKER), str(log), *words], env)
 
 
 @asynccontextmanager
 async def running(
-    settings: Settings, bots: Iterable[tuple[Bot, BotConfig]], host_id: str = "here", **more: Any
+    settings: Settings,
+    bots: Iterable[tuple[Bot, BotConfig]],
+    host_id: str = "here",
+    words: Iterable[str] = (),
+    **more: Any,
 ) -> AsyncIterator[Host]:
-    """Run a dispatcher over a list of bots, which a test may change and then publish."""
+    """Run a dispatcher over a list of bots, which a test may change and then publish. ``words`` go to each worker."""
     known, events = list(bots), []
     log = settings.home / "deeds"
 
@@ -111,7 +115,7 @@ async def running(
             events.append(told)
 
     client = async_redis_client(settings)
-    pool = Pool(worker_source(log), settings.engine.workers, settings.engine.jobs_per_worker)
+    pool = Pool(worker_source(log, words=words), settings.engine.workers, settings.engine.jobs_per_worker)
     pool.start()
     dispatcher = Dispatcher(settings, client, load, pool, host_id, on_event, dice=random.Random(1), **more)
     await dispatcher.start()

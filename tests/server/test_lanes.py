@@ -195,7 +195,7 @@ def test_no_second_holds_more_requests_than_the_token_may_make(
     clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
 ) -> None:
     """The worker notes when it would send, a while after the hand-out: what VK would see."""
-    settings = lane_settings(redis_service, tmp_path, vk={"requests_per_s": 10}, lanes={"per_bot": 4})
+    settings = lane_settings(redis_service, tmp_path, vk={"requests_per_s": 10, "batch": 1}, lanes={"per_bot": 4})
     for peer_id in range(1, 36):
         say(clean_redis, f"sleep:{0.03 * (peer_id % 4)}", peer_id)
 

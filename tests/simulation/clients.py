@@ -33,10 +33,10 @@ class Road:
         luck = self._dice.random()
         return 0.0002 + luck * 0.002 if luck < 0.95 or self._is_calm else (luck - 0.95) * 10
 
-    def exchange(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+    def exchange(self, commands: list[tuple[Any, ...]], db: int = 0) -> list[Any]:
         if not self.is_open:
             raise redis.ConnectionError("no route")
-        return self.server.exchange(commands, self.host)
+        return self.server.exchange(commands, self.host, db)
 
 
 class AsyncClient:
@@ -174,8 +174,10 @@ class Subscription:
 class SyncClient:
     """What a process that blocks takes for ``redis.Redis``."""
 
-    def __init__(self, road: Road, process: GreenProcess, step: Callable[[str], object] = lambda step: None) -> None:
-        self._road, self._process, self._step = road, process, step
+    def __init__(
+        self, road: Road, process: GreenProcess, step: Callable[[str], object] = lambda step: None, db: int = 0
+    ) -> None:
+        self._road, self._process, self._step, self._db = road, process, step, db
 
     def evalsha(self, sha: str, count: int, *words: Any) -> Any:
         if NAMES.get(sha) != "mark_begin":
@@ -191,6 +193,12 @@ class SyncClient:
     def get(self, key: str) -> Any:
         return self._ask(("GET", key))
 
+    def set(self, key: str, value: str, px: int) -> Any:
+        return self._ask(("SET", key, value, "PX", px))
+
+    def delete(self, key: str) -> Any:
+        return self._ask(("DEL", key))
+
     def xrange(self, key: str, low: str, high: str, count: int) -> Any:
         return self._ask(("XRANGE", key, low, high, "COUNT", count))
 
@@ -202,7 +210,7 @@ class SyncClient:
                 raise redis.TimeoutError("no answer")
             self._process.sleep(0.1)
             waited_s += 0.1
-        answer = self._road.exchange([words])[0]
+        answer = self._road.exchange([words], self._db)[0]
         self._process.sleep(self._road.delay_s())
         if isinstance(answer, Exception):
             raise answer

@@ -205,6 +205,9 @@ class MemoryRedis:
         fields = self.find(data, db, args[0], Hash) or {}
         return [word for pair in fields.items() for word in pair]
 
+    def _hlen(self, data: dict[bytes, Any], db: int, args: list[bytes]) -> int:
+        return len(self.find(data, db, args[0], Hash) or {})
+
     # Sorted sets.
 
     def _zadd(self, data: dict[bytes, Any], db: int, args: list[bytes]) -> int:
@@ -335,6 +338,7 @@ _COMMANDS: dict[bytes, Callable[[MemoryRedis, dict[bytes, Any], int, list[bytes]
         "_hexists",
         "_hdel",
         "_hgetall",
+        "_hlen",
         "_zadd",
         "_zrem",
         "_zscore",

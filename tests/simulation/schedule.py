@@ -15,6 +15,8 @@ SCRIPTS = (
     "lease_renew",
     "mark_begin",
     "accept",
+    "mark_drop",
+    "lane_pause",
 )
 CHAT = 2_000_000_001
 
@@ -167,6 +169,9 @@ def _said(dice: random.Random, bots: int, calm: bool) -> Iterator[Said]:
         )
 
 
+_REFUSALS = ("code 6", "code 100", "code 900")
+
+
 def _troubles(dice: random.Random) -> Iterator[Trouble]:
     if dice.random() > 0.3:
         return
@@ -175,6 +180,8 @@ def _troubles(dice: random.Random) -> Iterator[Trouble]:
         what = dice.choice(("die", "die", "hang", "pause", "pause", "sleep host", "kill host", "freeze platform"))
         if step in ("send", "sent") and dice.random() < 0.4:
             what = dice.choice(("lost", "broken", "code 1", "code 6", "code 10", "code 100", "code 900"))
+        if what in _REFUSALS:
+            step = "send"  # what VK refuses it has not done; of its inner errors nobody knows
         if step == "verdict" and dice.random() < 0.2:
             what = "junk"
         yield Trouble(start, step, what, round(dice.uniform(0.1, 4.5), 2))

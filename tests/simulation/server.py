@@ -65,7 +65,7 @@ class RedisServer:
         else:
             self._backlog.append(work)
 
-    def exchange(self, commands: list[tuple[Any, ...]], client: Any) -> list[Any]:
+    def exchange(self, commands: list[tuple[Any, ...]], client: Any, db: int = 0) -> list[Any]:
         """Return the answers to commands of one client. ``redis.ConnectionError``: some may have taken effect."""
         answers: list[Any] = []
         for words in commands:
@@ -76,7 +76,7 @@ class RedisServer:
             if not self.is_up:
                 raise redis.ConnectionError("connection refused")
             try:
-                answers.append(self.memory.execute(words))
+                answers.append(self.memory.execute(words, db))
             except redis.ResponseError as error:
                 answers.append(error)
             if name:

@@ -23,6 +23,7 @@ from db.bot_config import BotConfig
 from db.bots import Bot
 from db.secret import Secret
 from db.settings import Settings
+from db.slots import HEIR_MS
 from engine.job import Job
 from engine.verdict import Verdict
 from tests.simulation.clients import Road, SyncClient
@@ -38,7 +39,7 @@ from tests.simulation.world import EPOCH_S, World, virtual_time
 BASE = "phrases"
 MOST_S = 240.0  # within which everything must be settled
 DRAIN_S = 60.0
-QUIET_S = 1.02  # after which no slot is held
+QUIET_S = HEIR_MS / 1000 + 0.01  # after which no slot is held, not even one that was taken over
 INBOX_MAX = 100
 
 
@@ -296,7 +297,7 @@ def _settings(schedule: Schedule, settings: Settings) -> Settings:
         update={
             "lanes": settings.lanes.model_copy(update=lanes),
             "engine": settings.engine.model_copy(update=pool),
-            "vk": settings.vk.model_copy(update={"requests_per_s": schedule.per_second}),
+            "vk": settings.vk.model_copy(update={"requests_per_s": schedule.per_second, "batch": 1}),
         }
     )
 

@@ -90,6 +90,7 @@ def a_command(dice: random.Random) -> list[Any]:
             ["HEXISTS", "h", number(5)],
             ["HDEL", "h", number(5), number(5)],
             ["HGETALL", key],
+            ["HLEN", key],
             ["ZADD", "z", score, f"m{number(5)}"],
             ["ZREM", "z", f"m{number(5)}"],
             ["ZSCORE", "z", f"m{number(5)}"],
@@ -146,7 +147,7 @@ def a_call(dice: random.Random, both: Both) -> Call:
         entry = parse_entry(b"5-5", {})  # one that is gone
     lease, mark = keys.lease("anna"), keys.reply_mark(103, entry.entry)
     attempt, used = dice.choice((1, 2)), dice.choice((-1, 0, 1, 2))
-    slot = (claim.lease, entry.entry, attempt, dice.choice((1, 2)), 3, 3, 1_010_000, 90_000_000)
+    slot = (claim.lease, entry.entry, attempt, dice.choice((1, 2)), 3, 3, 1_010_000, 90_000_000, 0)
     calls = (
         Call(
             Script(f"lease_{dice.choice(('take', 'take', 'renew'))}"), (lease, "lease:b"), (90_000, claim.lease, "h:9")
@@ -163,7 +164,10 @@ def a_call(dice: random.Random, both: Both) -> Call:
         Call(Script("mark_begin"), (lease, mark, "peer:7"), (claim.lease, "{}", 90_000, 3, 900, "a", "b")),
         Call(Script("mark_read"), (lease, mark), (claim.lease,)),
         Call(Script("mark_sent"), (lease, mark), (claim.lease, 0, dice.choice(("", "5")))),
+        Call(Script("mark_drop"), (lease, mark), (claim.lease, dice.choice((0, 90_000)))),
         Call(Script("slot_take"), (lease, keys.RATE), slot),
+        Call(Script("slot_end"), (lease, keys.RATE), (claim.lease, entry.entry, attempt, 3, used, "900000,1010000")),
+        Call(Script("lane_pause"), (lease, keys.pauses("anna")), (claim.lease, "vk", dice.choice(("", "{}")))),
     )
     return dice.choice(calls)
 

@@ -1,7 +1,7 @@
 """Thousands of schedules of lanes, leases, retries, reply marks and settles, in virtual time, from seeds.
 
 ``SALO_SIM_SEED=N`` plays that one schedule again and tells its story; ``SALO_SIM_COUNT`` plays more or fewer,
-``SALO_SIM_FIRST`` others.
+``SALO_SIM_FIRST`` others. Replies go out one by one (``[vk] batch = 1``): packing has its own tests.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from engine.job import Job, parse_job
 from engine.matching.book import AnswerRow, PhraseBook
 from engine.vk.client import VkClient
 from engine.vk.errors import VkError, VkUnavailable
+from engine.vk.heard import Heard
 from server.dispatcher.pool import LINE_MAX, Pool, Worker
+from server.dispatcher.saying import Saying
 from tests.simulation.clients import SyncClient
 from tests.simulation.green import GreenProcess
 
@@ -125,7 +128,7 @@ class WorkerProcess(GreenProcess):
             settings=stage.settings,
             redis=self._client,
             base=None,
-            bot_redis=lambda db: None,
+            bot_redis=lambda db: SyncClient(self.host.road, self, db=db),
             library=SimpleNamespace(book=lambda base, wanted: book),
             people=_People(),
             session=SimpleNamespace(timeout_s=0.0, process=self, group_id=job.bot.group_id),
@@ -157,8 +160,18 @@ class VirtualVk:
     def __init__(self, session: Any, token: str) -> None:
         self._process: WorkerProcess = session.process
         self._group_id: int = session.group_id
+        self.heard = Heard()
 
     def call(self, method: str, **values: Any) -> Any:
+        try:
+            answer = self._call(method, values)
+        except (VkError, VkUnavailable) as error:
+            self.heard.failed(method, error)
+            raise
+        self.heard.answered(method)
+        return answer
+
+    def _call(self, method: str, values: dict[str, Any]) -> Any:
         process, stage = self._process, self._process.host.stage
         is_send = method == "messages.send"
         if is_send:
@@ -181,20 +194,26 @@ def _raise(trouble: str) -> None:
 class SimWorker(Worker):
     """The platform's side of a worker. The process' end is told by a descriptor below 0."""
 
-    def __init__(self, process: WorkerProcess, jobs_max: int) -> None:
+    def __init__(self, process: WorkerProcess, jobs_max: int, on_end: Callable[[], None]) -> None:
         self._process = process
-        super().__init__(process.pid, -process.pid, process.reader, _Writer(process), jobs_max)  # type: ignore[arg-type]
+        started: Any = SimpleNamespace(pid=process.pid, pidfd=-process.pid, how_ended=_how_ended)
+        saying = Saying(None, lambda line: None)
+        super().__init__(started, process.reader, _Writer(process), jobs_max, saying, on_end)  # type: ignore[arg-type]
 
     def __hash__(self) -> int:
         return self.pid
 
-    def kill(self) -> None:
+    def _signal(self, number: int) -> None:
         self._process.kill()
-        self.retire()
 
     def _on_end(self) -> None:
         self._ended.set()
+        self._on_worker_end()
         self.retire()
+
+
+async def _how_ended() -> str:
+    return "killed"
 
 
 class SimPool(Pool):
@@ -202,7 +221,7 @@ class SimPool(Pool):
         super().__init__(host, size, jobs_per_worker=5)  # type: ignore[arg-type]
 
     async def _open(self, started: Any) -> Worker:
-        return SimWorker(started, self._jobs_per_worker)
+        return SimWorker(started, self._jobs_per_worker, self._on_end)
 
 
 class _Writer:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 EPOCH_S = 1_700_000_000  # the Unix time at which every world begins
-_REAL = (time.time, time.monotonic, time.sleep)
+_REAL = (time.time, time.monotonic, time.sleep, time.clock_gettime)
 
 
 class Turn:
@@ -166,7 +166,7 @@ class Process:
 
 @contextlib.contextmanager
 def virtual_time(world: World) -> Iterator[None]:
-    """Let ``time.time``, ``time.monotonic`` and ``time.sleep`` be those of the process whose turn it is."""
+    """Let the clocks and the sleep of ``time`` be those of the process whose turn it is."""
 
     def wall() -> float:
         return world.current.wall_s() if world.current else EPOCH_S + world.now_s
@@ -177,9 +177,13 @@ def virtual_time(world: World) -> Iterator[None]:
     def sleep(delay_s: float) -> None:
         world.current.sleep(delay_s)  # type: ignore[union-attr]
 
-    time.time, time.monotonic, time.sleep = wall, monotonic, sleep
+    def since_boot(clock: int) -> float:
+        assert clock == time.CLOCK_BOOTTIME
+        return 3600.0 + world.now_s  # which goes on while a machine sleeps
+
+    time.time, time.monotonic, time.sleep, time.clock_gettime = wall, monotonic, sleep, since_boot
     try:
         yield
     finally:
-        time.time, time.monotonic, time.sleep = _REAL
+        time.time, time.monotonic, time.sleep, time.clock_gettime = _REAL
         events._set_running_loop(None)
