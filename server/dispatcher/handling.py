@@ -139,13 +139,21 @@ class Handling:
         """Return the event and the worker's verdict on it; a worker's end is a verdict too."""
         try:
             is_repeat = self._conversations.tried(entry.entry) != UNTRIED
+            paused = self.pauses.paused_methods(self._clock.now_ms())
             job = answer_job(
-                self._settings, self._claim, self.bot, self.config, entry, attempt, given, is_repeat=is_repeat
+                self._settings,
+                self._claim,
+                self.bot,
+                self.config,
+                entry,
+                attempt,
+                given,
+                is_repeat=is_repeat,
+                paused=paused,
             )
         except BadJson as error:
             return {}, Verdict("fail", reason=f"the inbox holds no event: {error}", slots_used=0)
         event: dict[str, Any] = job["event"]
-        job["paused"] = self.pauses.paused_methods(self._clock.now_ms())
         self._note("handed out", entry, "", attempt=attempt, worker=worker.pid)
 
         async def on_ask(ask: Ask) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from db import codec, keys
@@ -21,10 +22,12 @@ def answer_job(
     given: Given,
     *,
     is_repeat: bool,
+    paused: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the job to answer one event. It holds the bot's token: never log it. Raises ``BadJson``.
 
-    ``is_repeat``: there was a try before, even one that does not count, and it may have sent something.
+    ``is_repeat``: there was a try before, even one that does not count, and it may have sent something. ``paused`` are
+    methods that VK is not to be asked for now.
     """
     return {
         "job": f"{bot.name}:{entry.entry}:{attempt}",
@@ -48,6 +51,7 @@ def answer_job(
         "entry": entry.entry,
         "attempt": attempt,
         "repeat": is_repeat,
+        "paused": list(paused),
         "lease": {"key": keys.lease(bot.name), "value": claim.lease},
         "slots": 1,
         "base_delta": given.delta,
