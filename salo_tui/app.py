@@ -108,7 +108,7 @@ class SaloApp(LinkedApp):
             self.set_slow(True)
         self.set_keymap(self.settings.terminal.keys)
         self.push_screen(WaitingScreen())
-        self.run_worker(self.store.run(), name="store", exit_on_error=True)
+        self.follow()
 
     def _take_theme(self, name: str) -> None:
         """Take a theme; one that there is not leaves the usual one, and is told."""

@@ -10,6 +10,7 @@ from typing import Any
 from textual.app import App
 from textual.events import Event, Key
 from textual.timer import Timer
+from textual.worker import Worker, WorkerState
 
 from db.errors import SaloError
 from db.protocol import PlatformEvent
@@ -60,6 +61,7 @@ class LinkedApp(App[str]):
         self.keeper = Keeper(settings, lambda: self.may_start, self._on_standing, self.tie)
         self.taught = Taught()
         self.drafts = Drafts()
+        self._follower: Worker[None] | None = None
         self._catching_up: Timer | None = None
         self.following = Following(self.feeds, self._on_news)
         self._revives = False
@@ -127,6 +129,16 @@ class LinkedApp(App[str]):
         return SLOW_FRAMES if self.slow else FRAMES_PER_S
 
     # What the store and the keeper tell.
+
+    def follow(self) -> None:
+        """Follow the platform from now on."""
+        self._follower = self.run_worker(self.store.run(), name="store", group="store", exit_on_error=True)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Begin again when the follower ended otherwise than with the terminal: all would be green for ever."""
+        ended = event.state in (WorkerState.CANCELLED, WorkerState.SUCCESS)
+        if event.worker is self._follower and ended and not self._is_closing and self.is_running:
+            self.follow()
 
     def _on_state(self, state: State) -> None:
         self.keeper.state_changed(state)
