@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textual.app import App
-from textual.events import Event, Key
+from textual.events import Event
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
@@ -21,6 +21,7 @@ from salo_tui.driver import TerminalDriver
 from salo_tui.feeds import Feeds
 from salo_tui.following import Following
 from salo_tui.frame import Frame
+from salo_tui.in_turn import InTurn
 from salo_tui.keeper import Keeper, Phase, Standing
 from salo_tui.launch import Tie
 from salo_tui.state import State
@@ -66,6 +67,7 @@ class LinkedApp(App[str]):
         self.following = Following(self.feeds, self._on_news)
         self._revives = False
         self._is_closing = False
+        self.in_turn = InTurn(self, self._take_input)
         self.slow = False
 
     def pass_by(self) -> None:
@@ -104,7 +106,14 @@ class LinkedApp(App[str]):
         self.exit(answer)
 
     async def on_event(self, event: Event) -> None:
-        if not (self._is_closing and isinstance(event, Key)):
+        if self.in_turn.takes(event):
+            await self.in_turn.take(event)
+        else:
+            await super().on_event(event)
+
+    async def _take_input(self, event: Event) -> None:
+        """Do what a key or the mouse asks for, its turn being come."""
+        if not self._is_closing:
             await super().on_event(event)
 
     def tell_news(self, at_ms: int, pieces: list[Piece]) -> None:
