@@ -38,6 +38,7 @@ class DraftArea(TextArea):
         self.move_cursor(self.document.end)
 
     async def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()  # else Textual calls the base's handler once more
         event.text = harmless(event.text)
         await super()._on_paste(event)
 
