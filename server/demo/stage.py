@@ -164,9 +164,16 @@ async def _start_platform(settings: Settings) -> Child:
             )
         ready = asyncio.ensure_future(_until_ready(door))
         ended = asyncio.ensure_future(platform.ended())
-        await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-        for task in (ready, ended):
-            task.cancel()
+        try:
+            await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            ended.cancel()
+            await asyncio.wait({ended})  # one waiter at a time
+            await stop_child(platform)
+            raise
+        finally:
+            ready.cancel()
+            ended.cancel()
         if not ready.done() or ready.cancelled():
             platform.kill()
             tail = log.read_text(errors="replace").splitlines()[-20:]
