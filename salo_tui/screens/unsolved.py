@@ -25,6 +25,8 @@ class UnsolvedScreen(Frame):
     DEFAULT_CSS = """
     UnsolvedScreen PhraseTable { height: 1fr; }
     UnsolvedScreen.-high #editor { height: 18; }
+    UnsolvedScreen.-short #editor { height: 8; }
+    UnsolvedScreen.-tiny #editor { height: 5; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "reject", N_("reject"), id="unsolved.reject"),

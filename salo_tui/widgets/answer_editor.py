@@ -18,8 +18,8 @@ from salo_tui.widgets.draft_area import DraftArea
 from salo_tui.widgets.lines import Bar, Lines
 from salo_tui.widgets.table_lines import Piece
 
-PHRASE_ROWS = 2
-LOW_ROWS, NEAREST_LOW, NEAREST_HIGH = 14, 2, 5  # of the editor's height; of the nearest phrases
+# From how many rows of the editor on so many show the phrase, and so many what is nearest to it.
+ROOM = ((14, 2, 5), (10, 2, 2), (8, 2, 0), (0, 1, 0))
 
 
 class AnswerEditor(Vertical):
@@ -137,12 +137,12 @@ class AnswerEditor(Vertical):
 
     def _facts(self, phrase: Phrase, width: int) -> Sequence[Sequence[Piece]]:
         """Return what is known, in always as many lines: the field below must not move while somebody types."""
-        nearest = NEAREST_LOW if self.size.height < LOW_ROWS else NEAREST_HIGH
-        lines = fact(_("phrase"), phrase.phrase, width, rows=PHRASE_ROWS)
+        _least, rows, nearest = next(room for room in ROOM if self.size.height >= room[0])
+        lines = fact(_("phrase"), phrase.phrase, width, rows=rows)
         lines.append(self._whom(phrase))
-        room = PHRASE_ROWS + 1 + nearest
+        room = rows + 1 + nearest
         self.query_one("#facts").styles.height = room
-        return [*lines, *self._nearest(width, room - len(lines))]
+        return [*lines, *self._nearest(width, room - len(lines))][:room]
 
     def _whom(self, phrase: Phrase) -> list[Piece]:
         base = _("every bot on base {base}").format(base=phrase.base)
