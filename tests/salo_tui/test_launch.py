@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from db.settings import Settings, load_settings
+from db.settings import SHIPPED, Settings, load_settings
 from salo_tui import keeper as keeping
 from salo_tui.keeper import Keeper, Phase, Standing
 from salo_tui.launch import (
@@ -68,6 +68,25 @@ def test_platform_is_started_in_a_session_of_its_own_and_its_words_are_kept(sett
     assert "redis://127.0.0.1:1" in " ".join(last_words(settings))
     assert settings.state.platform_output.stat().st_mode & 0o777 == 0o600
     assert settings.state.platform_output.with_suffix(".out.1").read_text() == "of the one before"
+
+
+def config_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the settings file that a platform started now is told."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda argv, **_options: started.append(argv))
+    start_platform(settings)
+    return started[0][started[0].index("--config") + 1]
+
+
+def test_settings_file_that_came_meanwhile_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALO_HOME", str(tmp_path))
+    own, named = tmp_path / "salo.toml", tmp_path / "named.toml"
+    named.write_text("")
+    found, chosen = load_settings(), load_settings(named)
+    assert config_of(found, monkeypatch) == str(SHIPPED)
+    own.write_text("")
+    assert config_of(found, monkeypatch) == str(own)
+    assert config_of(chosen, monkeypatch) == str(named), "what --config names stays"
 
 
 class Kept:
