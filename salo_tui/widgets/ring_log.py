@@ -186,7 +186,11 @@ class RingLog(LogView, can_focus=True):
             self._sieve(replace(sieve, words=replace(sieve.words, times=times)))
 
     def action_toggle_wrap(self) -> None:
+        was_seen = any(seen.record.number == self.reader.hit for seen in self.reader.visible())
         self._lay_out(replace(self._strips.layout, wraps=not self._strips.layout.wraps))
+        if was_seen and self.ring.wanted is not None:
+            self.reader.show_hit(self.ring.wanted)
+            self._forget_strips()
 
     def action_copy(self) -> None:
         """Copy the hit that was jumped to, or else the lowest line, both only as long as they are seen."""

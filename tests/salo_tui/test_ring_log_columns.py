@@ -65,3 +65,16 @@ def test_bot_is_not_searched_in_a_pane_of_its_own() -> None:
     line = Record(0, NOON_MS, Level.INFO, "another", "sonya")
     found = [words is not None and words.found_in(line) for words in (Words.parse("sonya"), Words.parse("12:00"))]
     assert found == [False, False]
+
+
+def test_hit_stays_seen_when_long_lines_are_folded() -> None:
+    async def scene(pilot: Pilot[None], pane: RingLog) -> None:
+        for number in range(60):
+            words = "needle" if number == 50 else f"{number} " + "word " * 60
+            pane.add(LogLine(NOON_MS, Level.INFO, words, "anna_shop"))
+        pane.search("needle")
+        for keys in ("n", "w", "w"):
+            await pilot.press(keys)
+            assert any(seen.record.number == pane.reader.hit == 50 for seen in pane.reader.visible()), keys
+
+    play(scene)
