@@ -48,6 +48,7 @@ class AnswerEditor(Vertical):
         self.phrase: Phrase | None = None
         self.own = False
         self._title = ""  # of the bot
+        self._times = 0  # that it was asked by now
         self._known: Mapping[str, Any] | None = None  # what ``unsolved show`` told
         self._complaint = ""
 
@@ -61,7 +62,7 @@ class AnswerEditor(Vertical):
 
     def open(self, phrase: Phrase, draft: Draft, bot_title: str) -> None:
         """Let this phrase be answered, beginning with its draft."""
-        self.phrase, self.own, self._title = phrase, draft.own, bot_title
+        self.phrase, self.own, self._title, self._times = phrase, draft.own, bot_title, phrase.times
         self._known, self._complaint = None, ""
         self.display = True
         area = self.query_one(DraftArea)
@@ -78,6 +79,12 @@ class AnswerEditor(Vertical):
         """Show what is known of the phrase, if it is still this one."""
         if self.phrase is not None and self.phrase.id == phrase_id:
             self._known = known
+            self._show()
+
+    def recount(self, times: int) -> None:
+        """Show how often the phrase was asked by now."""
+        if times != self._times:
+            self._times = times
             self._show()
 
     def complain(self, text: str) -> None:
@@ -129,7 +136,7 @@ class AnswerEditor(Vertical):
         if phrase is None or not self.size.width:
             return
         width = self.size.width
-        title = _("Answer · {bot} · asked {times}×").format(bot=phrase.bot or phrase.base, times=phrase.times)
+        title = _("Answer · {bot} · asked {times}×").format(bot=phrase.bot or phrase.base, times=self._times)
         text = self.query_one(DraftArea).text
         self.query_one("#head", Bar).set([Piece(title, "title")], [Piece(_("draft") if text.strip() else "", "accent")])
         self.query_one("#facts", Lines).set_lines(self._facts(phrase, width))
