@@ -141,11 +141,13 @@ def test_what_vk_says_decides_what_becomes_of_the_event(player: Player, emulator
         (901, "ignored", False),
         (10, "retry", False),
         (6, "retry", True),
-        (5, "fail", False),
+        (5, "retry", True),
+        (100, "fail", False),
     ):
         emulator.fault(kind="error", method="messages.send", code=code)
         verdict = player.run(player.job("привет"))
         assert (verdict["verdict"], bool(verdict.get("outage"))) == (outcome, outage), code
+        assert [(told["method"], told["code"]) for told in verdict["vk_errors"]] == [("messages.send", code)]
         assert "canary" not in str(verdict)
 
 
