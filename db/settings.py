@@ -138,6 +138,9 @@ class TickerSettings(_Table):
     storage_health_deadline_s: float = Field(5.0, ge=1, le=60)
 
 
+_RESERVED = ("source", "home", "is_named")  # fields of the settings that are no tables
+
+
 class Settings(_Table):
     """All of ``salo.toml``, with the state directory it leads to."""
 
@@ -152,6 +155,11 @@ class Settings(_Table):
     terminal: TerminalSettings = TerminalSettings()
     source: Path = Field(default=SHIPPED, exclude=True)
     home: Path = Field(default=DEFAULT_HOME, exclude=True)
+    is_named: bool = Field(default=False, exclude=True)  # somebody chose the file; else it was found
+
+    def source_now(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Return the file that a platform started now would read: the one that was named, or what is found now."""
+        return self.source if self.is_named else _source(None, environ.get("SALO_HOME", ""))
 
     @property
     def state(self) -> StateDir:
@@ -166,7 +174,7 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     home = environ.get("SALO_HOME", "")
     source = _source(config, home)
     tables = _read(source)
-    for reserved in ("source", "home"):
+    for reserved in _RESERVED:
         if reserved in tables:
             raise BadSettings(_unknown(source.name, reserved, list(Settings.model_fields)))
     try:
@@ -174,7 +182,7 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     except ValidationError as error:
         raise BadSettings(_first_error(source.name, error)) from None
     root = Path(home or parsed.platform.home or DEFAULT_HOME).expanduser()
-    return parsed.model_copy(update={"source": source, "home": root.absolute()})
+    return parsed.model_copy(update={"source": source, "home": root.absolute(), "is_named": config is not None})
 
 
 def _source(config: Path | None, home: str) -> Path:
@@ -208,7 +216,7 @@ def _first_error(file: str, error: ValidationError) -> str:
 
 def _unknown(file: str, path: str, known: list[str]) -> str:
     table, _, key = path.rpartition(".")
-    close = difflib.get_close_matches(key, [name for name in known if name not in ("source", "home")], n=1)
+    close = difflib.get_close_matches(key, [name for name in known if name not in _RESERVED], n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known[:12])}"
     return f"{file}: {f'[{table}] {key}' if table else f'[{key}]'} is not known; {hint}"
 

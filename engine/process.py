@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from db.errors import SaloError
+from db.one_line import log_to_stderr
 from db.settings import Settings, load_settings
 
 JOB_FD = 3  # where a worker, and the zygote, find their socket
@@ -33,10 +34,9 @@ def read_settings(arguments: list[str], program: str) -> Settings:
 
 def set_up_logging(settings: Settings) -> None:
     """Log to stderr, which the platform keeps in this process' log file."""
-    logging.basicConfig(
-        level=settings.platform.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s pid=%(process)d %(message)s",
-        stream=sys.stderr,
+    log_to_stderr(
+        settings.platform.log_level.upper(),
+        "%(asctime)s %(levelname)s %(name)s pid=%(process)d %(message)s",
         force=True,
     )
     for chatty in ("urllib3", "vk_api", "peewee"):  # their debug lines hold whole requests

@@ -108,7 +108,7 @@ class SaloApp(LinkedApp):
             self.set_slow(True)
         self.set_keymap(self.settings.terminal.keys)
         self.push_screen(WaitingScreen())
-        self.run_worker(self.store.run(), name="store", exit_on_error=True)
+        self.follow()
 
     def _take_theme(self, name: str) -> None:
         """Take a theme; one that there is not leaves the usual one, and is told."""
@@ -119,12 +119,12 @@ class SaloApp(LinkedApp):
 
     # Keys.
 
-    def on_key(self, event: Key) -> None:
+    async def on_key(self, event: Key) -> None:
         """Take a Russian letter that nobody wanted for the key in its place."""
         key = latin_key(event.character)
         if key is not None:
             event.stop()
-            self.simulate_key(key)
+            await self.in_turn.take_first(Key(key, None))
 
     def action_go(self, name: str) -> None:
         self.go(name)

@@ -41,6 +41,7 @@ class Client:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._events: asyncio.Queue[PlatformEvent | None] = asyncio.Queue(EVENTS_MAX)
         self._reading = asyncio.create_task(self._read())
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def connect(cls, state: StateDir) -> Client:
@@ -60,12 +61,21 @@ class Client:
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """Hang up; whoever waits for an answer gets ``PlatformUnreachable``."""
+    def hang_up(self) -> None:
+        """End the link, now; whoever waits for an answer gets ``PlatformUnreachable``, and there are no more events."""
         self._reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._reading
         self._writer.close()
+
+    async def close(self) -> None:
+        """Hang up and wait until that is done. May be called again, and cancelled."""
+        self.hang_up()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close_writer())
+        await asyncio.shield(self._closing)
+
+    async def _close_writer(self) -> None:
+        """Wait in a task of its own: whoever waits within ``wait_closed`` and is cancelled cancels it for all."""
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 

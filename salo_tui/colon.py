@@ -88,6 +88,7 @@ class Colon:
             return
         results = await self._app.actions.run(line)
         if results and "\n" in results[-1].text.strip():
+            await self._app.in_turn.settled()  # what was typed before it comes is not for it
             title = f"salo {self._app.actions.shown(line)}"
             await self._app.push_screen_wait(TextDialog(title, results[-1].text))
 

@@ -12,7 +12,9 @@ import codecs
 import os
 import select
 import signal
+import termios
 import threading
+import tty
 from functools import partial
 from typing import Any
 
@@ -28,6 +30,8 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, **options)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started us may have ignored it: nohup
         self._hang_up: select.epoll | None = None
+        self._has_terminal = False
+        self._wants_mouse = True
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
@@ -37,8 +41,10 @@ class TerminalDriver(LinuxDriver):
             self._hang_up = select.epoll()
             self._hang_up.register(self.fileno, 0)  # no input, only its end, which the kernel tells unasked
         self._loop.add_reader(self._hang_up.fileno(), end_at_once)
+        self._has_terminal = True
 
     def stop_application_mode(self) -> None:
+        self._has_terminal = False
         if self._hang_up is not None:
             self._loop.remove_reader(self._hang_up.fileno())
         super().stop_application_mode()
@@ -51,14 +57,46 @@ class TerminalDriver(LinuxDriver):
             end_at_once()
 
     def _sigcont_application(self, *_args: object) -> None:
-        """Start anew only what was stopped in order; after a plain SIGSTOP all still runs, and is drawn once more."""
+        """Start anew only what was stopped in order; after a plain SIGSTOP all still runs, and needs its terminal."""
         if self._must_signal_resume:
             super()._sigcont_application()
         else:
-            self._loop.call_soon_threadsafe(self._draw_again)
+            self._loop.call_soon_threadsafe(self._take_terminal_again)
 
-    def _draw_again(self) -> None:
+    def _take_terminal_again(self) -> None:
+        """Set the terminal as we had it, and draw anew: a shell that had it meanwhile has set it for itself.
+
+        While a program of ours has it, such as an editor, it is that program's.
+        """
+        if self._has_terminal:
+            self._set_raw()
+            self.write("\x1b[?1049h\x1b[?25l\x1b[?1004h")  # the other screen, no cursor, and to be told of the focus
+            self._enable_bracketed_paste()
+            self._disable_line_wrap()
+            if self._wants_mouse:
+                self._enable_mouse_support()
+            if self._in_band_window_resize:
+                self._enable_in_band_window_resize()
+            self.flush()
         self._app.refresh(layout=True)
+
+    def _set_raw(self) -> None:
+        try:
+            attributes = termios.tcgetattr(self.fileno)
+            attributes[tty.LFLAG] = self._patch_lflag(attributes[tty.LFLAG])
+            attributes[tty.IFLAG] = self._patch_iflag(attributes[tty.IFLAG])
+            attributes[tty.CC][termios.VMIN] = 1
+            termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
+        except termios.error:
+            pass  # in the background of a shell that nobody is left of; the hang-up is told by itself
+
+    def _enable_mouse_support(self) -> None:
+        self._wants_mouse = True
+        super()._enable_mouse_support()
+
+    def _disable_mouse_support(self) -> None:
+        self._wants_mouse = False
+        super()._disable_mouse_support()
 
 
 def _forgiving(encoding: str) -> partial[codecs.IncrementalDecoder]:

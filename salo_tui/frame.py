@@ -35,7 +35,8 @@ class Frame(Screen[None]):
     """A screen of the terminal. A subclass has a ``TITLE_TEXT``, a ``body`` and shows the ``state`` it is given."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (160, "-broad")]  # noqa: RUF012  # as Textual has it
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    # Where there are few rows, the log gives way first, and the bars never.
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (13, "-short"), (20, "-low"), (30, "-high")]  # noqa: RUF012
     TITLE_TEXT: ClassVar[str] = ""  # N_() text
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", N_("find"), show=False, id="frame.search", priority=True)

@@ -43,7 +43,7 @@ def start_platform(settings: Settings, tie: Tie | None = None) -> subprocess.Pop
     output = _fresh_output(settings.state.platform_output)
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-m", "server.cli", "--config", str(settings.source), "run", *words],
+            [sys.executable, "-I", "-m", "server.cli", "--config", str(settings.source_now()), "run", *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

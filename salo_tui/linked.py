@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from textual.app import App
-from textual.events import Event, Key
+from textual.events import Event
 from textual.timer import Timer
+from textual.worker import Worker, WorkerState
 
 from db.errors import SaloError
 from db.protocol import PlatformEvent
@@ -20,6 +21,7 @@ from salo_tui.driver import TerminalDriver
 from salo_tui.feeds import Feeds
 from salo_tui.following import Following
 from salo_tui.frame import Frame
+from salo_tui.in_turn import InTurn
 from salo_tui.keeper import Keeper, Phase, Standing
 from salo_tui.launch import Tie
 from salo_tui.state import State
@@ -60,10 +62,12 @@ class LinkedApp(App[str]):
         self.keeper = Keeper(settings, lambda: self.may_start, self._on_standing, self.tie)
         self.taught = Taught()
         self.drafts = Drafts()
+        self._follower: Worker[None] | None = None
         self._catching_up: Timer | None = None
         self.following = Following(self.feeds, self._on_news)
         self._revives = False
         self._is_closing = False
+        self.in_turn = InTurn(self, self._take_input)
         self.slow = False
 
     def pass_by(self) -> None:
@@ -102,7 +106,14 @@ class LinkedApp(App[str]):
         self.exit(answer)
 
     async def on_event(self, event: Event) -> None:
-        if not (self._is_closing and isinstance(event, Key)):
+        if self.in_turn.takes(event):
+            await self.in_turn.take(event)
+        else:
+            await super().on_event(event)
+
+    async def _take_input(self, event: Event) -> None:
+        """Do what a key or the mouse asks for, its turn being come."""
+        if not self._is_closing:
             await super().on_event(event)
 
     def tell_news(self, at_ms: int, pieces: list[Piece]) -> None:
@@ -127,6 +138,16 @@ class LinkedApp(App[str]):
         return SLOW_FRAMES if self.slow else FRAMES_PER_S
 
     # What the store and the keeper tell.
+
+    def follow(self) -> None:
+        """Follow the platform from now on."""
+        self._follower = self.run_worker(self.store.run(), name="store", group="store", exit_on_error=True)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Begin again when the follower ended otherwise than with the terminal: all would be green for ever."""
+        ended = event.state in (WorkerState.CANCELLED, WorkerState.SUCCESS)
+        if event.worker is self._follower and ended and not self._is_closing and self.is_running:
+            self.follow()
 
     def _on_state(self, state: State) -> None:
         self.keeper.state_changed(state)

@@ -14,6 +14,7 @@ from enum import Enum
 
 from db.protocol import PlatformEvent
 from db.state import StateDir
+from db.texts import _
 from salo_tui.client import Client, PlatformUnreachable, Refused
 from salo_tui.state import LOG, NotUnderstood, State, applied, asked, begun, renewed
 
@@ -117,6 +118,12 @@ class Store:
                 await self._follow(client)
         except (PlatformUnreachable, Refused, NotUnderstood) as error:
             return str(error)
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            return _("a fault of this terminal: {fault}").format(fault="CancelledError")  # of something we waited for
+        except Exception as error:  # what a platform says may surprise us; a link that ends unseen would be worse
+            return _("a fault of this terminal: {fault}").format(fault=repr(error))
         finally:
             self.client = None
         return ""
@@ -133,8 +140,10 @@ class Store:
                     await asyncio.sleep(0)
         finally:
             refreshing.cancel()
-            await asyncio.gather(refreshing, return_exceptions=True)
+            (ended,) = await asyncio.gather(refreshing, return_exceptions=True)
             self._since = None
+        if isinstance(ended, Exception):
+            raise ended
 
     def _take(self, event: PlatformEvent) -> None:
         if self._since is not None and event.topic != LOG:
@@ -154,8 +163,8 @@ class Store:
                 self._put(renewed(self.state, snapshot, since[-SINCE_MAX:]))
                 if len(since) > SINCE_MAX:
                     self._stale.set()
-        except (PlatformUnreachable, Refused, NotUnderstood):
-            await client.close()
+        finally:
+            client.hang_up()  # also after a fault of ours: with no fresh snapshots the link is of no use
 
     async def _wait_stale(self, timeout_s: float) -> None:
         """Return when the state is stale, or after a while."""
@@ -186,6 +195,12 @@ class Store:
         if self._told is None or not same(self._told, self.state):
             self._told = self.state
             self._on_change(self.state)
+
+
+def _is_cancelled() -> bool:
+    """Return whether it is this task that is to end, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def same(one: State, other: State) -> bool:

@@ -20,7 +20,7 @@ from db.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, SaloError
 from db.settings import load_settings
 from db.texts import _, use_language
 from db.version import VERSION
-from server.cli_verbs import Door, nearest_verb, registry_verbs
+from server.cli_verbs import Door, help_of, nearest_verb, registry_verbs
 from server.click_words import name_places, speak_ours
 
 _INTERRUPTED = 130  # as shells say it: 128 + SIGINT
@@ -216,7 +216,11 @@ def _ctl() -> click.Command:
     @click.option("--role", metavar=_("ROLE"), help=_("use no more than this role's rights"))
     @click.argument("words", nargs=-1, required=True, metavar=_("COMMAND…"), type=click.UNPROCESSED)
     @click.pass_obj
-    def ctl(door: Door, words: tuple[str, ...], as_json: bool, role: str | None) -> int:
+    @click.pass_context
+    def ctl(ctx: click.Context, door: Door, words: tuple[str, ...], as_json: bool, role: str | None) -> int:
+        if words[-1] in ("-h", "--help"):
+            click.echo(help_of(words[:-1]) if words[1:] else ctx.get_help())
+            return EXIT_OK
         return int(_load("salo_tui.ctl").run(door.settings, list(words), as_json=as_json, role=role))
 
     return ctl

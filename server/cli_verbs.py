@@ -9,7 +9,7 @@ import difflib
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from db.texts import N_, _
 from engine.commands.bind import bind_mapping, place_word
 from engine.commands.declare import Declaration, Face, Needs, Parameter
 from engine.commands.errors import BadCommand, CommandError, PlatformDown
+from engine.commands.helping import help_list, help_page
 from engine.commands.registry import registry
 from engine.commands.roles import Role
 
@@ -64,6 +65,13 @@ def registry_verbs() -> list[click.Command]:
         assert isinstance(group, click.Group)
         group.add_command(_verb(declaration, second))
     return list(verbs.values())
+
+
+def help_of(words: Sequence[str]) -> str:
+    """Return what there is to know of the command that a line of ``salo ctl`` begins with. Raises ``SaloError``."""
+    line = " ".join(words)
+    group = [item for item in registry().declarations if item.name.startswith(f"{line} ")]
+    return help_list(group) if group else help_page(registry().find(line).declaration).removeprefix("/")
 
 
 def nearest_verb(name: str, known: Iterable[str]) -> str | None:

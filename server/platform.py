@@ -22,6 +22,7 @@ from db.bot_config import BotConfig
 from db.bots import Bot
 from db.errors import EXIT_OK, BadSettings, NotFound
 from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
+from db.one_line import log_to_stderr
 from db.protocol import Health, PlatformSnapshot, ProcessInfo, TickerInfo
 from db.settings import Settings
 from db.texts import _
@@ -81,8 +82,10 @@ def run(settings: Settings, *, detached: bool = False, tied_to: int | None = Non
 
     ``detached``: nobody reads our stderr, and our own log file is enough. ``tied_to`` is a pipe: ``server.tie``.
     """
-    stderr = [] if detached else [logging.StreamHandler()]
-    logging.basicConfig(level=settings.platform.log_level.upper(), format=FORMAT, handlers=stderr)
+    level = settings.platform.log_level.upper()
+    logging.getLogger().setLevel(level)
+    if not detached:
+        log_to_stderr(level, FORMAT)
     settings.state.prepare()
     for warning in check_external(settings):
         log.warning(warning)

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from db.one_line import OneLine
 from db.settings import Settings
 from server.lines import LINE_MAX, clean
 from server.logs import ChildLog, open_log
@@ -25,7 +26,7 @@ class PlatformLog(logging.Handler):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter(FORMAT))
+        self.setFormatter(OneLine(FORMAT))
         self._log: ChildLog = open_log(settings, NAME, self._pass_on)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_line: OnLine | None = None

@@ -65,6 +65,8 @@ class BotScreen(Frame):
     DEFAULT_CSS = """
     BotScreen #facts { height: 13; padding: 0 1; }
     BotScreen #log { height: 1fr; }
+    BotScreen.-short #facts, BotScreen.-tiny #facts { height: 1fr; }
+    BotScreen.-short #log, BotScreen.-tiny #log { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.back", N_("back"), id="bot.back"),

@@ -70,6 +70,8 @@ class BotsScreen(Frame):
     BotsScreen.-broad #detail { width: 64; }
     BotsScreen #log { height: 9; }
     BotsScreen.-high #log { height: 1fr; }
+    BotsScreen.-short #log { height: 5; }
+    BotsScreen.-tiny #log { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "enable", N_("start"), id="bots.start"),

@@ -37,6 +37,8 @@ class DeadScreen(Frame):
     DeadScreen SpanTable { height: 1fr; }
     DeadScreen #letter { height: 7; padding: 0 1; background: $surface; }
     DeadScreen.-high #letter { height: 12; }
+    DeadScreen.-short #letter { height: 4; }
+    DeadScreen.-tiny #letter { height: 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run('replay')", N_("replay"), id="dead.replay"),

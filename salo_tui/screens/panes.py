@@ -45,12 +45,14 @@ class PanesScreen(Frame):
         Binding("right_square_bracket", "turn(1)", N_("more bots"), id="panes.more"),
         Binding("left_square_bracket", "turn(-1)", N_("bots before"), show=False, id="panes.before"),
         Binding("slash", "search", N_("find in all"), id="panes.search", priority=True),
+        Binding("escape", "leave", N_("back"), show=False, id="panes.back"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._names: tuple[str, ...] = ()  # of the panes that are there
         self._first = 0  # of the bots that are shown
+        self._zoomed = False  # the pane that is focused fills the room of all; the bars stay, and the prompt
 
     def body(self) -> ComposeResult:
         yield Grid()
@@ -91,8 +93,8 @@ class PanesScreen(Frame):
             self.tell(self.salo.state, self.salo.link)
 
     async def _build(self) -> None:
-        """Make a pane for each bot anew. One that fills the screen gives it back first: it goes."""
-        self.minimize()
+        """Make a pane for each bot anew. One that fills the screen gives it back: it goes."""
+        self._zoomed = False
         grid = self.query_one(Grid)
         await grid.remove_children()
         await grid.mount_all([BotPane(sources=False, id=name) for name in self._names])
@@ -113,21 +115,36 @@ class PanesScreen(Frame):
 
     def _fit(self) -> None:
         """Lay the panes out in as many columns as the width, and the height, asks for."""
-        columns = columns_for(len(self._names), *self._room())
+        for pane in self.query(FeedLog):
+            pane.display = not self._zoomed or pane is self.focused
+        columns = 1 if self._zoomed else columns_for(len(self._names), *self._room())
         self.query_one(Grid).styles.grid_size_columns = columns
 
     def action_next(self, by: int) -> None:
-        self.focus_next(FeedLog) if by > 0 else self.focus_previous(FeedLog)
+        """Go to the next pane; one that fills the screen gives it to that."""
+        panes = list(self.query(FeedLog))
+        if panes:
+            at = panes.index(self.focused) if self.focused in panes else -1
+            pane = panes[(at + by) % len(panes)]
+            pane.display = True
+            self.set_focus(pane)
+            self._fit()
 
     def action_open(self) -> None:
         if self.focused is not None and self.focused.id:
             self.app.push_screen(BotScreen(self.focused.id))
 
     def action_zoom(self) -> None:
-        if self.maximized is not None:
-            self.minimize()
-        elif self.focused is not None:
-            self.maximize(self.focused)
+        """Let the pane that is focused fill the screen, or be one of them again."""
+        self._zoomed = not self._zoomed and isinstance(self.focused, FeedLog)
+        self._fit()
+
+    def action_leave(self) -> None:
+        """End the full screen; from the panes themselves go back."""
+        if self._zoomed:
+            self.action_zoom()
+        else:
+            self.app.call_later(self.app.run_action, "back")
 
     def find(self, text: str) -> object:
         return [pane.search(text) for pane in self.query(FeedLog)]

@@ -57,6 +57,8 @@ class ProcessesScreen(Frame):
     ProcessesScreen SpanTable { height: 1fr; }
     ProcessesScreen #log { height: 9; }
     ProcessesScreen.-high #log { height: 1fr; }
+    ProcessesScreen.-short #log { height: 5; }
+    ProcessesScreen.-tiny #log { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restart", N_("restart"), id="processes.restart"),

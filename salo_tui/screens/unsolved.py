@@ -25,6 +25,8 @@ class UnsolvedScreen(Frame):
     DEFAULT_CSS = """
     UnsolvedScreen PhraseTable { height: 1fr; }
     UnsolvedScreen.-high #editor { height: 18; }
+    UnsolvedScreen.-short #editor { height: 8; }
+    UnsolvedScreen.-tiny #editor { height: 5; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "reject", N_("reject"), id="unsolved.reject"),
@@ -85,6 +87,13 @@ class UnsolvedScreen(Frame):
     def on_phrase_table_told(self) -> None:
         self._show_note()
 
+    def on_phrase_table_renewed(self) -> None:
+        """Tell in the editor too how often its phrase was asked by now."""
+        edited = self._editor.phrase
+        now = self._table.phrase(edited.id) if edited is not None else None
+        if now is not None:
+            self._editor.recount(now.times)
+
     def on_span_table_marks_changed(self) -> None:
         self._show_note()
 
@@ -109,12 +118,16 @@ class UnsolvedScreen(Frame):
     # The editor.
 
     def action_answer(self) -> None:
-        """Open the editor for an open phrase; of another one show what became of it."""
+        """Open the editor for an open phrase; of another one, and where nothing may be changed, show what is known."""
         phrase = self._table.at_cursor
-        if phrase is not None and phrase.status == OPEN:
+        if phrase is None:
+            return
+        if phrase.status == OPEN and not self.salo.read_only:
             self._open(phrase)
-        elif phrase is not None:
-            self.run_worker(self._tell_of(phrase))
+            return
+        if phrase.status == OPEN:
+            self.salo.say(_("this terminal changes nothing: no answer can be given here"), "bad")
+        self.run_worker(self._tell_of(phrase))
 
     def _open(self, phrase: Phrase) -> None:
         self._keep_draft()

@@ -18,8 +18,8 @@ from salo_tui.widgets.draft_area import DraftArea
 from salo_tui.widgets.lines import Bar, Lines
 from salo_tui.widgets.table_lines import Piece
 
-PHRASE_ROWS = 2
-LOW_ROWS, NEAREST_LOW, NEAREST_HIGH = 14, 2, 5  # of the editor's height; of the nearest phrases
+# From how many rows of the editor on so many show the phrase, and so many what is nearest to it.
+ROOM = ((14, 2, 5), (10, 2, 2), (8, 2, 0), (0, 1, 0))
 
 
 class AnswerEditor(Vertical):
@@ -48,6 +48,7 @@ class AnswerEditor(Vertical):
         self.phrase: Phrase | None = None
         self.own = False
         self._title = ""  # of the bot
+        self._times = 0  # that it was asked by now
         self._known: Mapping[str, Any] | None = None  # what ``unsolved show`` told
         self._complaint = ""
 
@@ -61,7 +62,7 @@ class AnswerEditor(Vertical):
 
     def open(self, phrase: Phrase, draft: Draft, bot_title: str) -> None:
         """Let this phrase be answered, beginning with its draft."""
-        self.phrase, self.own, self._title = phrase, draft.own, bot_title
+        self.phrase, self.own, self._title, self._times = phrase, draft.own, bot_title, phrase.times
         self._known, self._complaint = None, ""
         self.display = True
         area = self.query_one(DraftArea)
@@ -78,6 +79,12 @@ class AnswerEditor(Vertical):
         """Show what is known of the phrase, if it is still this one."""
         if self.phrase is not None and self.phrase.id == phrase_id:
             self._known = known
+            self._show()
+
+    def recount(self, times: int) -> None:
+        """Show how often the phrase was asked by now."""
+        if times != self._times:
+            self._times = times
             self._show()
 
     def complain(self, text: str) -> None:
@@ -129,7 +136,7 @@ class AnswerEditor(Vertical):
         if phrase is None or not self.size.width:
             return
         width = self.size.width
-        title = _("Answer · {bot} · asked {times}×").format(bot=phrase.bot or phrase.base, times=phrase.times)
+        title = _("Answer · {bot} · asked {times}×").format(bot=phrase.bot or phrase.base, times=self._times)
         text = self.query_one(DraftArea).text
         self.query_one("#head", Bar).set([Piece(title, "title")], [Piece(_("draft") if text.strip() else "", "accent")])
         self.query_one("#facts", Lines).set_lines(self._facts(phrase, width))
@@ -137,12 +144,12 @@ class AnswerEditor(Vertical):
 
     def _facts(self, phrase: Phrase, width: int) -> Sequence[Sequence[Piece]]:
         """Return what is known, in always as many lines: the field below must not move while somebody types."""
-        nearest = NEAREST_LOW if self.size.height < LOW_ROWS else NEAREST_HIGH
-        lines = fact(_("phrase"), phrase.phrase, width, rows=PHRASE_ROWS)
+        _least, rows, nearest = next(room for room in ROOM if self.size.height >= room[0])
+        lines = fact(_("phrase"), phrase.phrase, width, rows=rows)
         lines.append(self._whom(phrase))
-        room = PHRASE_ROWS + 1 + nearest
+        room = rows + 1 + nearest
         self.query_one("#facts").styles.height = room
-        return [*lines, *self._nearest(width, room - len(lines))]
+        return [*lines, *self._nearest(width, room - len(lines))][:room]
 
     def _whom(self, phrase: Phrase) -> list[Piece]:
         base = _("every bot on base {base}").format(base=phrase.base)

@@ -8,6 +8,8 @@ from textual import events
 from textual.content import Content
 from textual.widgets import TextArea
 
+from salo_tui.widgets.joiners import joiner_of
+
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 UNDO_MAX = 50
 
@@ -38,8 +40,16 @@ class DraftArea(TextArea):
         self.move_cursor(self.document.end)
 
     async def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()  # else Textual calls the base's handler once more
         event.text = harmless(event.text)
         await super()._on_paste(event)
+
+    async def _on_key(self, event: events.Key) -> None:
+        sign = joiner_of(event)
+        if sign is not None and not self.read_only:
+            event.stop()
+            event.prevent_default()
+            self._replace_via_keyboard(sign, *self.selection)
 
 
 def harmless(text: str) -> str:

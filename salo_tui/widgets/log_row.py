@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -13,6 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from salo_tui.widgets.cells import Window, window
+from salo_tui.widgets.clock import clock, clock_ms
 from salo_tui.widgets.reader import unfolded
 from salo_tui.widgets.ring import Level, Record, Words
 from salo_tui.widgets.wrap import Fold, folds
@@ -72,11 +73,13 @@ class Layout:
         else:
             for part, text in self._columns(record):
                 seen = window(text, 0, rest)
-                yield style(part or level), text[: seen.last]
+                for start, end, is_hit in _marks(text, 0, seen.last, _sought(part, wanted)):
+                    if start < end:
+                        yield style(marked if is_hit else part or level), text[start:end]
                 rest = seen.after
         seen = self._window(record.text, fold, rest)
         yield plain, " " * seen.before
-        for start, end, is_hit in _marks(record.text, seen.first, seen.last, wanted):
+        for start, end, is_hit in _marks(record.text, seen.first, seen.last, wanted.words if wanted else ()):
             if start < end:
                 yield style(marked) if is_hit else plain, record.text[start:end]
         yield plain, " " * seen.after
@@ -105,28 +108,33 @@ class Layout:
     def plain(self, record: Record) -> str:
         """Return a whole line, as it goes into a file."""
         symbol, _letter, word = LOOKS[record.level]
-        return f"{_clock(record.at_ms)}.{record.at_ms % 1000:03} {symbol} {word:5} {record.source} {record.text}"
+        return f"{clock_ms(record.at_ms)} {symbol} {word:5} {record.source} {record.text}"
 
     def _columns(self, record: Record) -> Iterator[tuple[str, str]]:
         """Yield the parts before the text; an empty name stands for the level's own style."""
         symbol, letter, word = LOOKS[record.level]
         wide = self.width >= WIDE
         if self.times:
-            yield "time", _clock(record.at_ms) + (f".{record.at_ms % 1000:03} " if wide else " ")
+            yield "time", (clock_ms if wide else clock)(record.at_ms) + " "
         yield "", f"{symbol} {word:5} " if wide else f"{letter} "
         if self.sources:
             seen = window(record.source, 0, SOURCE_CELLS)
             yield "source", record.source[: seen.last] + " " * (seen.after + 1)
 
 
-def _clock(at_ms: int) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(at_ms / 1000))
+def _sought(part: str, wanted: Words | None) -> tuple[str, ...]:
+    """Return the words that are looked for in a column."""
+    if wanted is None:
+        return ()
+    return {"source": wanted.words if wanted.sources else (), "time": wanted.clocks if wanted.times else ()}.get(
+        part, ()
+    )
 
 
-def _marks(text: str, first: int, last: int, wanted: Words | None) -> Iterator[tuple[int, int, bool]]:
+def _marks(text: str, first: int, last: int, words: tuple[str, ...]) -> Iterator[tuple[int, int, bool]]:
     """Yield the spans of ``text[first:last]``, each with whether it is searched for."""
     at = first
-    for match in _pattern(wanted).finditer(text) if wanted is not None else ():
+    for match in _pattern(words).finditer(text) if words else ():
         start, end = max(match.start(), at), min(match.end(), last)
         if start < end:
             yield at, start, False
@@ -135,5 +143,6 @@ def _marks(text: str, first: int, last: int, wanted: Words | None) -> Iterator[t
     yield at, last, False
 
 
-def _pattern(wanted: Words) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, wanted.words)), re.IGNORECASE)
+@lru_cache(16)
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE)

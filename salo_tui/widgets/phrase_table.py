@@ -30,6 +30,9 @@ class PhraseTable(SpanTable):
     class Told(Message):
         """``total``, or the ``problem`` that keeps the list from being read, is another one."""
 
+    class Renewed(Message):
+        """What is seen was read anew."""
+
     def __init__(self, ask: Ask, drafts: Container[str], *, id: str | None = None) -> None:
         super().__init__(columns(), id=id)
         self.bot = ""  # the only one whose phrases are shown
@@ -45,6 +48,10 @@ class PhraseTable(SpanTable):
     @property
     def at_cursor(self) -> Phrase | None:
         return self._phrases.get(self.cursor_id or "")
+
+    def phrase(self, phrase_id: str) -> Phrase | None:
+        """Return a phrase as it was read last, if it was."""
+        return self._phrases.get(phrase_id)
 
     @property
     def chosen(self) -> list[Phrase]:
@@ -79,6 +86,7 @@ class PhraseTable(SpanTable):
             pages[first] = found
         self._phrases = {phrase.id: phrase for found in pages.values() for phrase in found}
         self.set_pages(self._length, {first: self._rows_of(found) for first, found in pages.items()})
+        self.post_message(self.Renewed())
 
     async def load_without(self, *gone: str) -> None:
         """Read the list anew after phrases have left it; a cursor that was on one goes on to the next."""

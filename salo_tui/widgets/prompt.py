@@ -13,6 +13,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Key
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widget import Widget
@@ -21,6 +22,7 @@ from textual.widgets import Input
 from db.texts import N_, _
 from salo_tui.complete import Candidate, Command, Completion, Values, complete
 from salo_tui.typed import shown
+from salo_tui.widgets.joiners import joiner_of
 from salo_tui.widgets.lines import Lines
 from salo_tui.widgets.table_lines import Piece
 
@@ -83,7 +85,7 @@ class Prompt(Vertical):
         yield Lines(id="choices")
         with Horizontal(id="line"):
             yield Lines(id="kind")
-            box = Input(max_length=TEXT_MAX, suggester=_Ghost(self), select_on_focus=False)
+            box = _Line(max_length=TEXT_MAX, suggester=_Ghost(self), select_on_focus=False)
             box.cursor_blink = False
             yield box
 
@@ -193,6 +195,17 @@ class Prompt(Vertical):
         if not completion.usage:
             words = [Piece(completion.hint or _("a command; tab completes, enter runs it"), "dim")]
         self.query_one("#choices", Lines).set_lines([words, _choices(completion.candidates, at)])
+
+
+class _Line(Input):
+    """One line of text, which takes the signs that join emoji too."""
+
+    def _on_key(self, event: Key) -> None:  # type: ignore[override]  # Textual takes either
+        sign = joiner_of(event)
+        if sign is not None:
+            event.stop()
+            event.prevent_default()
+            self.replace(sign, *self.selection)
 
 
 class _Ghost(Suggester):

@@ -120,6 +120,12 @@ class Reader:
                 return True
         return False
 
+    def show_hit(self, words: Words) -> None:
+        """Bring the hit that was jumped to into the window, after it was laid out otherwise."""
+        index = _index(self._rows, self.hit) if self.hit is not None else len(self._rows)
+        if self._top is not None and index < len(self._rows) and self._rows[index].number == self.hit:
+            self._show((index, _part_with(words, self._rows[index].text, self.folds(self._rows[index]))))
+
     def _show(self, place: _Place) -> None:
         """Bring a row into the middle of the window, unless it is in it."""
         assert self._top is not None

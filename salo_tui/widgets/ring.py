@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from salo_tui.widgets.cells import printable
+from salo_tui.widgets.clock import clock_ms
 
 LINES_MAX = 5000
 WORDS_MAX = 200  # characters of a filter or a search
+_CLOCK = re.compile(r"[\d:. ]*:[\d:. ]*")
 
 
 class Level(IntEnum):
@@ -46,20 +49,31 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is looked for in lines: any of some words, in whatever case. No pattern, so that no search takes long."""
+    """What is looked for in lines: any of some words, in whatever case. No pattern, so that no search takes long.
+
+    Words are looked for in the text, and in the columns that are shown: in that of the source, and those that read
+    like a time (``02:07``) in that of the time. Other numbers are not: nearly every line has them in its time.
+    """
 
     shown: str
     words: tuple[str, ...]
+    sources: bool = False
+    times: bool = False
+    clocks: tuple[str, ...] = ()  # those of the words that read like a time
 
     @classmethod
-    def parse(cls, text: str) -> Words | None:
+    def parse(cls, text: str, *, sources: bool = False, times: bool = False) -> Words | None:
         """Return the words of ``err|queue``, or None when there are none."""
         words = tuple(word.lower() for word in printable(text[:WORDS_MAX]).split("|") if word.strip())
-        return cls("|".join(words), words) if words else None
+        clocks = tuple(filter(_CLOCK.fullmatch, words))
+        return cls("|".join(words), words, sources, times, clocks) if words else None
 
     def found_in(self, record: Record) -> bool:
-        text = record.text.lower()
-        return any(word in text for word in self.words)
+        text, source = record.text.lower(), record.source.lower() if self.sources else ""
+        for word in self.words:
+            if word in text or word in source:
+                return True
+        return self.times and any(word in clock_ms(record.at_ms) for word in self.clocks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,15 +101,20 @@ class RingLog(LogView, can_focus=True):
 
     def search(self, text: str) -> int:
         """Mark what holds one of the words of ``err|queue`` and return how many lines do; an empty text ends it."""
-        self.ring.set_wanted(Words.parse(text))
+        self.ring.set_wanted(self._words(text))
         self.reader.hit = None
         self._forget_strips()
         return self.ring.hits
 
     def filter(self, text: str, *, inverted: bool = False) -> int:
         """Show only lines with (or without) one of the words; return how many. An empty text shows all."""
-        self._sieve(replace(self.ring.sieve, words=Words.parse(text), inverted=inverted))
+        self._sieve(replace(self.ring.sieve, words=self._words(text), inverted=inverted))
         return len(self.ring.shown)
+
+    def _words(self, text: str) -> Words | None:
+        """Return what is to be found in what is shown."""
+        layout = self._strips.layout
+        return Words.parse(text, sources=layout.sources, times=layout.times)
 
     def filter_sources(self, sources: Iterable[str] | None) -> None:
         """Show only lines from these sources, None = from all."""
@@ -174,9 +179,18 @@ class RingLog(LogView, can_focus=True):
 
     def action_toggle_time(self) -> None:
         self._lay_out(replace(self._strips.layout, times=not self._strips.layout.times))
+        times, sieve = self._strips.layout.times, self.ring.sieve
+        if self.ring.wanted is not None:
+            self.ring.set_wanted(replace(self.ring.wanted, times=times))
+        if sieve.words is not None:
+            self._sieve(replace(sieve, words=replace(sieve.words, times=times)))
 
     def action_toggle_wrap(self) -> None:
+        was_seen = any(seen.record.number == self.reader.hit for seen in self.reader.visible())
         self._lay_out(replace(self._strips.layout, wraps=not self._strips.layout.wraps))
+        if was_seen and self.ring.wanted is not None:
+            self.reader.show_hit(self.ring.wanted)
+            self._forget_strips()
 
     def action_copy(self) -> None:
         """Copy the hit that was jumped to, or else the lowest line, both only as long as they are seen."""

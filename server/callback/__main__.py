@@ -27,6 +27,7 @@ from granian.server.mp import MPServer
 from db.bots import BotStore
 from db.errors import SaloError
 from db.links import redis_client
+from db.one_line import log_to_stderr
 from db.seal import Sealer
 from db.settings import Settings, load_settings
 from server.callback.app import FastPath, Post, create_app
@@ -139,8 +140,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         settings = load_settings(options.config)
-        level = settings.platform.log_level.upper()
-        logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        log_to_stderr(settings.platform.log_level.upper(), "%(asctime)s %(levelname)s %(name)s %(message)s")
         listener = open_listener(settings) if options.listen_fd is None else socket.socket(fileno=options.listen_fd)
         serve(settings, listener)
     except SaloError as error:

@@ -27,6 +27,32 @@ UNKNOWN_SHOWN = 4  # so many phrases without an answer come again and again: a n
 PICTURE_S = 20.0  # of talk before the picture is taken
 
 
+_INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How far the demo is: ``begun`` when people talk, ``stopped`` when they are to, ``interrupted`` by a signal."""
+
+    begun: asyncio.Event
+    stopped: asyncio.Event
+    interrupted: asyncio.Event
+
+    @classmethod
+    def new(cls) -> Course:
+        return cls(asyncio.Event(), asyncio.Event(), asyncio.Event())
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
+        self.stopped.set()
+
+    async def end_early(self, playing: asyncio.Future[int]) -> None:
+        """Cancel a demo that is stopped while its stage is set: there is nothing yet to bring to an end."""
+        await self.stopped.wait()
+        if not self.begun.is_set():
+            playing.cancel()
+
+
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """What ``salo demo`` was asked for.
@@ -56,36 +82,50 @@ def run(options: DemoOptions, settings: Settings) -> int:
 
 
 async def _run(options: DemoOptions, settings: Settings) -> int:
-    stopped = asyncio.Event()
+    course = Course.new()
     voice = Voice(on_stderr=options.headless)
-    voice.listen(asyncio.get_running_loop(), stopped.set)
+    voice.listen(asyncio.get_running_loop(), course.interrupt)
+    playing = asyncio.ensure_future(_play(options, settings, voice, course))
+    watching = asyncio.ensure_future(course.end_early(playing))
+    try:
+        return await playing
+    except asyncio.CancelledError:
+        if not course.stopped.is_set():
+            raise
+        voice.say(_("stopped before it began; nothing is left of it"))
+        return _INTERRUPTED if course.interrupted.is_set() else EXIT_OK
+    finally:
+        watching.cancel()
+
+
+async def _play(options: DemoOptions, settings: Settings, voice: Voice, course: Course) -> int:
     voice.say(_("setting the stage: a VK of our own, Redis, MariaDB, three bots…"))
     async with empty_stage(_tables(settings)) as stage:
         shown = options.shows_terminal
         chatter = Chatter(read_lines(), random.Random(options.seed), UNKNOWN_SHOWN if shown else None)
         play = Play(stage, chatter)
         if shown:
-            await _show(play, options, stopped)
+            await _show(play, options, course)
             voice.say(_("waiting for the last replies…"))
             await stage.enable_bots()
         else:
             await stage.let_in()
-            await _perform(play, options, stopped)
+            await _perform(play, options, course)
         summary = await play.summary()
     _tell(voice, summary, options)
     return EXIT_OK if summary.is_clean else EXIT_FAILED
 
 
-async def _show(play: Play, options: DemoOptions, stopped: asyncio.Event) -> None:
+async def _show(play: Play, options: DemoOptions, course: Course) -> None:
     """Play in the operator's terminal until it is left. It comes up while the cast is let in: each takes a second."""
     if options.picture is not None:  # its time counts from when the terminal comes up
         await play.stage.let_in()
     terminal = await _open_terminal(play.stage, options)
-    watching = asyncio.ensure_future(_until_left(terminal, stopped))
+    watching = asyncio.ensure_future(_until_left(terminal, course.stopped))
     try:
         if options.picture is None:
             await play.stage.let_in()
-        await _perform(play, options, stopped)
+        await _perform(play, options, course)
     finally:
         watching.cancel()
         await _close(terminal)
@@ -121,13 +161,14 @@ async def _close(terminal: asyncio.subprocess.Process) -> None:
         await terminal.wait()
 
 
-async def _perform(play: Play, options: DemoOptions, stopped: asyncio.Event) -> None:
+async def _perform(play: Play, options: DemoOptions, course: Course) -> None:
     """Let people talk for as long as was asked."""
+    course.begun.set()
     following = asyncio.ensure_future(play.follow())
     rate = options.rate or (RATE_SHOWN if options.shows_terminal else RATE)
     seconds = None if options.picture is not None else options.seconds
     try:
-        await play.talk(rate, _enough(seconds, stopped))
+        await play.talk(rate, _enough(seconds, course.stopped))
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):

@@ -167,16 +167,25 @@ async def _start_platform(settings: Settings) -> Child:
             )
         ready = asyncio.ensure_future(_until_ready(door))
         ended = asyncio.ensure_future(platform.ended())
-        await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-        for task in (ready, ended):
-            task.cancel()
-        # Only then may somebody else wait for the end: the two would share one reader of the loop.
-        await asyncio.wait({ready, ended})
+        try:
+            await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await _cancelled(ready, ended)
+            await stop_child(platform)
+            raise
+        await _cancelled(ready, ended)
         if not ready.done() or ready.cancelled():
             platform.kill()
             tail = log.read_text(errors="replace").splitlines()[-20:]
             raise StageFailed("the platform did not start:\n" + "\n".join(tail))
     return platform
+
+
+async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
+    """End tasks. Only then may somebody else wait for a child's end: the two would share one reader of the loop."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def _until_ready(door: socket.socket) -> None:

@@ -26,7 +26,8 @@ def answer_job(
 ) -> dict[str, Any]:
     """Return the job to answer one event. It holds the bot's token: never log it. Raises ``BadJson``.
 
-    ``is_repeat``: there was a try before, even one that does not count, and it may have sent something.
+    ``is_repeat``: there was a try before, even one that does not count, and it may have sent something. ``paused`` are
+    methods that VK is not to be asked for now.
     """
     return {
         "job": f"{bot.name}:{entry.entry}:{attempt}",

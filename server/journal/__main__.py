@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import sys
 import threading
 from pathlib import Path
 
 from db.errors import SaloError
+from db.one_line import log_to_stderr
 from db.settings import load_settings
 from server.host import host_id
 from server.journal.writer import Writer
@@ -21,9 +21,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path)
     try:
         settings = load_settings(parser.parse_args().config)
-        logging.basicConfig(
-            level=settings.platform.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        log_to_stderr(settings.platform.log_level.upper(), "%(asctime)s %(levelname)s %(name)s: %(message)s")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_frame: stop.set())

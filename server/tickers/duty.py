@@ -27,6 +27,7 @@ class Duty:
     due_ms: int | None = None
     lease: tuple[str, str] | None = None
     is_forced: bool = False  # somebody wants one tick, paused or not
+    is_hinted: bool = False  # something happened during a tick that the next one should see soon
     is_ticking: bool = False  # a worker has it
     task: asyncio.Task[None] | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)  # set at the end of each tick

@@ -141,7 +141,9 @@ class Scheduler:
     def look_soon(self, name: str, bot: str) -> None:
         """Let a ticker tick soon, since something happened that it should see; a flood of such calls is one."""
         duty = self._duties.get(name, bot)
-        if duty is not None and duty.due_ms is not None and duty.task is None:
+        if duty is not None and duty.task is not None:
+            duty.is_hinted = True  # what it looks at now may be from before
+        elif duty is not None and duty.due_ms is not None:
             now_ms, soon_ms = self._clock(), int(SOON_S * 1000)
             earliest_ms = min((duty.state.last_ms or 0) + soon_ms, now_ms + soon_ms)  # the last one may lie ahead
             duty.due_ms = min(duty.due_ms, max(now_ms, earliest_ms))
@@ -188,6 +190,9 @@ class Scheduler:
         try:
             await self._ticking.tick(duty)
         finally:
+            if duty.is_hinted:
+                duty.is_hinted = False
+                self.look_soon(duty.ticker.name, duty.bot_name)
             self._wake.set()
 
     def _pause_s(self) -> float:

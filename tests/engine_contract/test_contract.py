@@ -89,9 +89,9 @@ def test_a_broken_line_ends_it(fresh: Player) -> None:
 
 
 def test_an_unknown_kind_fails_and_the_next_job_is_done(player: Player) -> None:
-    job = {**player.job("привет"), "kind": "compose"}
+    job = {**player.job("привет"), "kind": "dance"}
     verdict = player.run(job)
-    assert verdict["verdict"] == "fail" and "compose" in verdict["reason"]
+    assert verdict["verdict"] == "fail" and "dance" in verdict["reason"]
     assert player.run(player.job("привет"))["verdict"] == "done"
 
 
@@ -141,11 +141,13 @@ def test_what_vk_says_decides_what_becomes_of_the_event(player: Player, emulator
         (901, "ignored", False),
         (10, "retry", False),
         (6, "retry", True),
-        (5, "fail", False),
+        (5, "retry", True),
+        (100, "fail", False),
     ):
         emulator.fault(kind="error", method="messages.send", code=code)
         verdict = player.run(player.job("привет"))
         assert (verdict["verdict"], bool(verdict.get("outage"))) == (outcome, outage), code
+        assert [(told["method"], told["code"]) for told in verdict["vk_errors"]] == [("messages.send", code)]
         assert "canary" not in str(verdict)
 
 

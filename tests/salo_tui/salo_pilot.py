@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from db.settings import PlatformSettings, Settings
@@ -30,6 +32,7 @@ from tests.salo_tui.fake_data import NOON_MS, FakeData
 from tests.salo_tui.snapshots import screen_text
 
 WAIT_S = 10.0
+TYPED = {"space": " ", "enter": "\r", "backspace": "\x7f"}
 
 
 @dataclass
@@ -46,7 +49,16 @@ class Desk:
         return screen_text(self.app)
 
     async def press(self, *keys: str) -> None:
+        """Press keys, and wait until they have taken effect."""
         await self.pilot.press(*keys)
+        await self.until(lambda: self.app.in_turn.is_idle)
+
+    async def burst(self, *keys: str) -> None:
+        """Press keys by name, or type what is no name, all in the same moment."""
+        for key in keys:
+            event = Key(_character_to_key(key), key) if len(key) == 1 else Key(key, TYPED.get(key))
+            self.app.post_message(event)
+        await self.until(lambda: self.app.message_queue_size == 0 and self.app.in_turn.is_idle)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Let the terminal go on until something is so; show the screen when that does not come."""

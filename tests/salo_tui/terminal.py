@@ -25,6 +25,7 @@ import sys
 import termios
 import threading
 import time
+import tty
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -195,6 +196,18 @@ class Terminal:
         with self._lock:
             self.screen = Screen(columns, lines)
         _set_size(self._master, (columns, lines))
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether keys reach the app one by one, and are not echoed."""
+        return not termios.tcgetattr(self._master)[tty.LFLAG] & (termios.ECHO | termios.ICANON | termios.ISIG)
+
+    def cook(self) -> None:
+        """Set the terminal as a shell does that has it."""
+        attributes = termios.tcgetattr(self._master)
+        attributes[tty.LFLAG] |= termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN
+        attributes[tty.IFLAG] |= termios.ICRNL | termios.IXON
+        termios.tcsetattr(self._master, termios.TCSANOW, attributes)
 
     def stall(self) -> None:
         """Stop reading: a closed laptop."""

@@ -86,6 +86,24 @@ def test_screen_is_drawn_again_after_a_stop() -> None:
         terminal.wait_for("keys: 0")
 
 
+def test_terminal_that_a_shell_had_meanwhile_is_set_again() -> None:
+    with Terminal(APP) as terminal:
+        terminal.wait_for("keys: 0")
+        terminal.settle()
+        assert terminal.is_raw
+        terminal.process.send_signal(signal.SIGSTOP)
+        terminal.cook()
+        before = terminal.tail.count(b"\x1b[?2004h")
+        terminal.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: terminal.is_raw)
+        wait_until(lambda: terminal.tail.count(b"\x1b[?2004h") > before)
+        terminal.press("x")
+        terminal.wait_for("keys: 1")
+        terminal.process.terminate()
+        assert terminal.process.wait(5) == 0
+        assert not terminal.is_raw, "it is given back as it was found"
+
+
 def test_keys_go_on_after_bytes_that_are_no_utf_8() -> None:
     """PuTTY set to CP1251 sends these for two Russian letters."""
     with Terminal(APP) as terminal:

@@ -43,7 +43,32 @@ def test_more_bots_are_shown_though_one_fills_the_screen(tmp_path: Path) -> None
         assert "┌─ hobby_box" in desk.text, "all of them"
         await desk.press("Z")
         await desk.until(lambda: "┌─ hobby_box" not in desk.text and "┌─ gym_north" in desk.text)
-        screen = desk.app.screen
-        assert isinstance(screen, PanesScreen) and isinstance(screen.maximized, BotPane)
+        assert isinstance(desk.app.screen, PanesScreen) and isinstance(desk.app.focused, BotPane)
+
+    run_terminal(tmp_path, steps)
+
+
+def test_prompt_is_seen_over_a_pane_that_fills_the_screen(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        def is_alone() -> bool:
+            return "┌─ bingo_club" not in desk.text and "┌─ anna_shop" in desk.text
+
+        await desk.press("0")
+        await desk.sees("┌─ bingo_club")
+        await desk.press("Z")
+        await desk.until(is_alone)
+        await desk.press("colon", *"stat")
+        await desk.sees(": stat")
+        await desk.press("escape")
+        await desk.until(lambda: ": stat" not in desk.text)
+        assert is_alone(), "escape closes the prompt first"
+        await desk.press("slash", *"peer")
+        await desk.sees("/ peer")
+        await desk.press("enter", "tab")
+        await desk.until(lambda: "┌─ anna_shop" not in desk.text and "┌─ bingo_club" in desk.text)
+        await desk.press("escape")
+        await desk.sees("┌─ anna_shop")
+        await desk.press("escape")
+        await desk.sees("▸ Bots")
 
     run_terminal(tmp_path, steps)

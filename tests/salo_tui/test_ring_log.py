@@ -38,7 +38,7 @@ def test_pane_looks_as_kept(size: tuple[int, int]) -> None:
 
 def test_resting_pane_looks_as_kept() -> None:
     async def scene(pilot: Pilot[None], pane: RingLog) -> None:
-        pane.filter("бот|peer", inverted=True)
+        pane.filter("ботов|peer", inverted=True)
         await pilot.press("up", "right", "t")
         assert_snapshot("ring_log-rest-80x24", await shows(pilot, "AT REST"))
 

@@ -86,7 +86,8 @@ def test_flood_loses_no_line_and_freezes_no_key(size: tuple[int, int], keys: str
     assert found["per_s"] > 9000, "a machine that is busy with other things may take a tenth longer"
     assert max(waits) < 1.0 and found["gap_s"] < 1.0
     assert per_s < (60_000 if size == (80, 24) else 240_000) * (4 / 3 if search else 1), "each mark has its colours"
-    assert found["cpu"] < 0.3, "a quarter of a core, on a quiet machine"
+    # A quarter of a core on a quiet machine, 12 to 22 times the reference; a busy one slows both.
+    assert found["cpu_units"] < 30
 
 
 def test_pane_goes_on_after_a_terminal_that_was_not_read(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from engine.commands.registry import registry
 from salo_tui.linked import TerminalOptions
 from salo_tui.phrases import Draft, Phrase, answer_line
 from salo_tui.screens.unsolved import UnsolvedScreen
+from salo_tui.widgets import phrase_table
 from salo_tui.widgets.answer_editor import AnswerEditor
+from salo_tui.widgets.dialogs import TextDialog
 from salo_tui.widgets.draft_area import harmless
 from salo_tui.widgets.phrase_table import PhraseTable
 from tests.salo_tui.fake_data import NAMES, fake_data
@@ -191,11 +193,39 @@ def test_letters_typed_in_the_editor_are_text_and_no_commands(tmp_path: Path) ->
 def test_read_only_terminal_gets_the_refusal_into_the_editor(tmp_path: Path) -> None:
     async def steps(desk: Desk) -> None:
         await begin(desk)
-        await edit(desk, "Y ctrl+s")
+        await edit(desk, "Y")
+        desk.app.read_only = True
+        await desk.press("ctrl+s")
         await desk.sees("✗ read-only")
         assert desk.control.data.unsolved[0]["status"] == "open" and editor(desk).draft.text == "Y"
 
+    run_terminal(tmp_path, steps)
+
+
+def test_read_only_terminal_refuses_before_an_answer_is_written(tmp_path: Path) -> None:
+    async def steps(desk: Desk) -> None:
+        await begin(desk)
+        await desk.press("enter")
+        await desk.until(lambda: isinstance(desk.app.screen, TextDialog))
+        await desk.press("escape")
+        await desk.sees("this terminal changes nothing: no answer")
+        assert editor(desk).phrase is None
+
     run_terminal(tmp_path, steps, options=TerminalOptions(read_only=True))
+
+
+def test_editor_counts_on_while_an_answer_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phrase_table, "TURN_S", 0.1)
+
+    async def steps(desk: Desk) -> None:
+        await begin(desk)
+        await edit(desk, "Y")
+        first = desk.control.data.unsolved[0]
+        first["times"] = 777
+        await desk.sees("asked 777×")
+        await desk.until(lambda: editor(desk).draft.text == "Y")
+
+    run_terminal(tmp_path, steps)
 
 
 def test_pasted_controls_do_not_reach_the_screen() -> None:

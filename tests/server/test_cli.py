@@ -245,6 +245,16 @@ def test_platform_that_starts_lets_commands_wait_for_its_storage(desk: Desk, sal
     assert not opening.is_alive()
 
 
+def test_ctl_tells_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {}
+    for words in ("stop --help", "unsolved answer main/1 -h", "bot --help", "--help"):
+        assert main(["ctl", *words.split()]) == 0
+        told[words] = capsys.readouterr().out
+    assert told["stop --help"].startswith("stop") and told["unsolved answer main/1 -h"].startswith("unsolved answer")
+    assert "/bot add" in told["bot --help"] and "--role" in told["--help"]
+    assert main(["ctl", "stpo", "--help"]) == 2
+
+
 def test_ctl_takes_the_terminals_lines(desk: Desk, salo: Shell) -> None:
     assert json.loads(salo("ctl", "--json", "ps").stdout)[0]["name"] == "redis"
     assert salo("ctl", "base", "create", "shell4", "-title", "два слова").returncode == 0

@@ -56,7 +56,7 @@ def test_a_bot_that_mostly_fails_is_paused_and_one_good_message_lets_it_go_on(
             info = bot_info(make_bot()[0], host.dispatcher.lanes()["b0"], None, 0)
             assert info.pause == "failing" and info.health is not None
             assert "told to retry" in info.health.text and info.health.state == "bad"
-            assert [step["event_id"] for step in host.steps("done")] == ["b1-99"]
+            await until(lambda: [step["event_id"] for step in host.steps("done")] == ["b1-99"])
             await until(lambda: has_rest(host, 0))
             begun, attempts = len(host.deeds("begin")), counted(clean_redis)
             await until(lambda: has_rest(host, 2))

@@ -97,3 +97,17 @@ def test_flood_is_cut(tmp_path: Path) -> None:
             log.info("%d", number)
     assert in_file(settings).count("\n") < 5 * LINES_PER_S
     assert "lines dropped" in in_file(settings)
+
+
+def test_what_was_typed_begins_no_record_of_its_own(tmp_path: Path) -> None:
+    told: list[str] = []
+    forged = "2026-11-28 02:00:00,000 ERROR salo: forged"
+
+    async def live() -> None:
+        own_log.tell(lambda name, line: told.append(line))
+        log.warning("command ran line=%s who=%s", f"unsolved answer main/1 'a\n{forged}\r\x1b[2J\u2028'", "anna")
+        await asyncio.sleep(0.05)
+
+    with PlatformLog(settings_of(tmp_path)) as own_log:
+        asyncio.run(live())
+    assert len(told) == 1 and told[0].endswith(rf"'a\n{forged}\r\x1b[2J\u2028' who=anna")

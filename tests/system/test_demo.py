@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.services import wait_until
 
 
 def demo(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -31,3 +34,19 @@ def test_the_headless_demo_answers_everybody_once_and_in_order(tmp_path: Path) -
     assert summary["commands"] > 0
     assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p99"]
     assert not list(tmp_path.rglob("*")), "the demo leaves nothing in HOME"
+
+
+def test_demo_that_is_interrupted_while_it_sets_the_stage_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    home, passing = tmp_path / "home", tmp_path / "passing"
+    home.mkdir()
+    passing.mkdir()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(passing)}
+    words = [sys.executable, "-I", "-m", "server.cli", "demo", "--headless"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, env=environment, start_new_session=True, text=True) as demo:
+        assert demo.stderr is not None
+        wait_until(lambda: list(passing.glob("salo-demo-*/platform.log")), timeout_s=30)  # the platform is on its way
+        os.killpg(demo.pid, signal.SIGINT)
+        told = demo.communicate(timeout=30)[1]
+        assert demo.returncode == 130, told
+        assert len(told.splitlines()) == 2, "no summary of nothing"
+    assert not list(passing.iterdir()) and not list(home.iterdir())

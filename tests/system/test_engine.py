@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from db.settings import Settings
+from server.chaos.belongings import of_home
 from server.demo.cast import HUMANS, ROLES
 from server.demo.chatter import Speech
 from server.demo.play import Play
@@ -19,7 +20,7 @@ from server.demo.score import Summary
 from server.demo.stage import set_stage
 from tests.engine_contract.players import perl_argv, why_no_perl
 from tests.services import wait_until
-from tests.system.processes import kill, of_home, salo, status
+from tests.system.processes import kill, salo, status
 
 RATE = 15.0  # messages a second
 TALK_S = 4.0

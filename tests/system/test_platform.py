@@ -14,12 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from server.chaos.belongings import of_home
 from server.demo.chatter import Chatter, read_lines
 from server.demo.play import Play
 from server.demo.score import Summary
 from server.demo.stage import Stage, set_stage
 from tests.services import PASSWORD, MariaService, RedisService, wait_until
-from tests.system.processes import of_home, salo, status
+from tests.system.processes import salo, status
 
 KINDS = {"redis", "mariadb", "callback", "zygote", "worker", "ticker", "journal"}
 

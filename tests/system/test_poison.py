@@ -13,12 +13,13 @@ import pytest
 from db.dead import DeadLetter, DeadLetters
 from db.links import redis_client
 from db.settings import Settings
+from server.chaos.belongings import of_home
 from server.demo.cast import BARISTA, CAT, HUMANS, SONYA
 from server.demo.stage import Stage, set_stage
 from tests.engine.bench import is_alive
 from tests.services import wait_until
 from tests.system.poisoned_zygote import POISONS
-from tests.system.processes import of_home, salo, status
+from tests.system.processes import salo, status
 
 TABLES = {
     "engine": {"workers": 6, "deadline_s": 5.0, "worker_file_max_mb": 64},
