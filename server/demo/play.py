@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from db import keys
 from db.bases import Base
 from db.dead import DeadLetter, DeadLetters
+from db.errors import StorageUnavailable
 from db.links import redis_client
 from db.models import History
 from db.protocol import PAGE_MAX
@@ -24,6 +25,7 @@ from server.demo.score import Answers, Said, Shown, Summary, link_answers, summa
 from server.demo.stage import Stage
 
 SETTLE_S = 60.0  # for what is still under way when people fall silent
+BACK_S = 30.0  # for storage that is started again
 _PAGE = 1000
 
 
@@ -112,7 +114,7 @@ class Play:
             before = self._last_sent
             await self._collect(wait_s=0)
         said = [replace(event, accepted_ms=accepted.get((event.group_id, event.event_id))) for event in self._said]
-        remembered, buried = await asyncio.to_thread(lambda: (self._remembered(), self._buried()))
+        remembered, buried = await self._kept()
         answers = link_answers(said, self._shown, derive_random_id)
         return Outcome(said, self._shown, answers, remembered, buried)
 
@@ -149,6 +151,17 @@ class Play:
                 before, changed = now, time.monotonic()
             await asyncio.sleep(0.05)
         client.close()
+
+    async def _kept(self) -> tuple[dict[str, list[str]], list[DeadLetter]]:
+        """Return history and dead letters. Storage that was killed a moment ago is waited for."""
+        end_s = time.monotonic() + BACK_S
+        while True:
+            try:
+                return await asyncio.to_thread(lambda: (self._remembered(), self._buried()))
+            except (StorageUnavailable, RedisError):
+                if time.monotonic() > end_s:
+                    raise
+            await asyncio.sleep(0.2)
 
     def _buried(self) -> list[DeadLetter]:
         """Return all dead letters, newest first."""
