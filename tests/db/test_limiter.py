@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from db import inbox, keys
-from db.limiter import LeaseLost, NoSlot, end_batch_slots, slot_taken, take_batch_slot, take_slot, try_slot
+from db.limiter import LeaseLost, NoSlot, end_batch_slots, end_slots, slot_taken, take_batch_slot, take_slot, try_slot
 from db.slots import LEAD_MS, WINDOW_MS
 from tests.db.lanes import claim, message, put, read, run
 from tests.services import RedisService
@@ -123,3 +123,14 @@ def test_a_slot_is_held_for_all_that_is_left_though_waiting_ends_earlier(
     assert redis_service.client(held.db).zscore(keys.RATE, "5-0:1:1") > (now_s + 10) * 1_000_000
     with pytest.raises(NoSlot):
         take_slot(clean_redis, LEASE, held.db, ("6-0", 1), 1, per_second=1, most_s=10, spare_s=9.9)
+
+
+def test_a_slot_whose_call_was_answered_ends_a_window_later(
+    clean_redis: redis.Redis, redis_service: RedisService
+) -> None:
+    held, job = claim(clean_redis), ("longpoll-1", 7)
+    take_slot(clean_redis, LEASE, held.db, job, 0, per_second=1, most_s=30)
+    end_slots(clean_redis, LEASE, held.db, job)
+    now_s, _us = clean_redis.time()
+    ends_us = redis_service.client(held.db).zscore(keys.RATE, "longpoll-1:7:0")
+    assert now_s * 1_000_000 < ends_us <= (now_s + 1) * 1_000_000 + WINDOW_MS * 1000
