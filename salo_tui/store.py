@@ -96,6 +96,7 @@ class Store:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+                self._timer = None  # else whoever follows again would wait for it for ever
 
     async def _pause(self, seconds: float) -> bool:
         """Wait, and return whether we were told to hurry."""

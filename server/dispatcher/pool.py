@@ -99,6 +99,8 @@ class Worker:
         except (OSError, EOFError, BadVerdict, BadJson, ValueError) as error:
             # readline says ValueError to a line above the limit.
             is_end = isinstance(error, (OSError, EOFError))
+            if not is_end:
+                self.failure = f"broke the protocol: {error}"  # before its end tells of our kill alone
             has_ended = is_end and await self.wait_ended(LAST_LINE_S)
             await self._destroy()
             if not is_end:

@@ -36,6 +36,8 @@ DECLARATIONS = (
         ),
         changing=True,
         destructive=True,
+        danger=2,
+        effect=N_("What the new key does not open has to be set anew; the old key stays beside it."),
         faces=_SHELL,
     ),
 )  # fmt: skip
