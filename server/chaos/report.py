@@ -12,6 +12,7 @@ from server.chaos.plan import KINDS, Kind
 from server.demo.play import Outcome
 from server.demo.score import Said, quantile, summarise
 
+ON_ITS_WAY_MS = 250.0  # what was sent before a kill is shown within so long
 LIMITS_S: dict[Kind, float] = {"worker": 1.0, "callback": 1.0, "redis": 2.0, "platform": 3.0}  # to the next reply
 _FELT: frozenset[Kind] = frozenset({"zygote", "callback", "platform", "redis"})  # whose loss others may feel, too
 
@@ -32,8 +33,9 @@ class Report:
 
     ``answers`` counts events that got a reply, ``dead`` those that became a dead letter instead. ``both`` are events
     that have a reply and a letter. ``recovery_s`` is, by kind, the time from a kill to the next reply that it could
-    have held up: of a worker's kill to one of the messages that it was about, of any other to whatever was said after
-    it (of the platform's, from its new start on). Only kills that no other harm overlapped are measured.
+    have held up: of a worker's kill to one of the conversations that it was about, of the platform's from its new
+    start on, of any other to the first that was not on its way to VK already (``ON_ITS_WAY_MS``, so never less). Only
+    kills that no other harm overlapped are measured.
     ``latency_ms`` is of messages that touched no harm's window (``outside``), and of all others (``inside``).
     """
 
@@ -119,7 +121,8 @@ def window(harm: Harm, replies: Sequence[tuple[Said, float]]) -> Window:
             (at for event, at in replies if at > harm.at_ms and (event.group_id, event.peer_id) in peers), None
         )
     else:
-        next_ms = next((at for event, at in replies if event.at_ms > harm.at_ms), None)
+        since_ms = harm.up_ms if harm.up_ms is not None else harm.at_ms + ON_ITS_WAY_MS
+        next_ms = next((at for _, at in replies if at > since_ms), None)
     return Window(harm.at_ms, max(harm.until_ms, next_ms or 0.0), next_ms)
 
 

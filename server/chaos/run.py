@@ -33,7 +33,7 @@ CALM_S = 2.0  # of talk after the last one
 GONE_S = 2.0  # for a killed platform's children to be gone
 STARTS_MAX = 5  # of a platform, one after another, that did not come up
 TELL_EVERY_S = 10.0
-_TABLES = {"engine": {"workers": 4}}
+_TABLES = {"engine": {"workers": 4}, "callback": {"servers": 2}}  # so that one of them may be killed
 
 
 @dataclass(frozen=True, slots=True)
