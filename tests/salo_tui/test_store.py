@@ -157,9 +157,32 @@ def test_gap_in_the_numbers_brings_a_snapshot(
         assert watched.store.state.seq == 2
 
 
+class Bystander:
+    """A thread that only looks at the clock, beside what is tested: how long the machine let nobody work."""
+
+    def __init__(self) -> None:
+        self.longest_gap_s = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Bystander:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        last = time.monotonic()
+        while not self._over.wait(0.01):
+            now = time.monotonic()
+            self.longest_gap_s, last = max(self.longest_gap_s, now - last), now
+
+
 def test_flood_is_read_without_blocking_and_told_four_times_a_second(storage_settings: Path, home: Path) -> None:
     """Events are dropped for us, and afterwards we know all the same."""
-    with at_desk(storage_settings, home) as (desk, watched):
+    with at_desk(storage_settings, home) as (desk, watched), Bystander() as bystander:
         told = len(watched.states)
 
         def flood() -> None:
@@ -176,7 +199,8 @@ def test_flood_is_read_without_blocking_and_told_four_times_a_second(storage_set
         times = [at for at, _state in watched.states[told:]]
         gaps = [after - before for before, after in pairwise(times)]
         assert gaps and min(gaps) >= NOTIFY_S - 0.02
-        assert watched.longest_gap_s < 2.0  # a key would wait for as long; machines may be busy, so no tighter
+        # A key would wait for as long; on a busy machine everybody does.
+        assert watched.longest_gap_s < max(2.0, 3 * bystander.longest_gap_s)
 
 
 def test_idle_platform_is_not_told_of_again(storage_settings: Path, home: Path) -> None:
