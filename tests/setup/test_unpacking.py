@@ -51,12 +51,12 @@ def test_servers_and_just_what_they_lack_are_unpacked(machine: Clone, archive: A
     assert SAID in done.stderr
     assert _left(machine) == [".packages"]
     private = machine.root / ".packages"
-    libraries = private / "root/usr/lib/x86_64-linux-gnu"
+    libraries = private / "tree/usr/lib/x86_64-linux-gnu"
     assert [file.name for file in libraries.iterdir()] == [f"{NEEDS}.so"], HAS
     assert _said_by(machine, "mariadbd") == f"mariadbd {libraries} --port 0\n"
     assert _said_by(machine, "redis-server") == f"redis-server {libraries} --port 0\n"
     assert sorted(path.name for path in (private / "bin").iterdir()) == ["mariadbd", "redis-server"]
-    assert (private / "lib").samefile(private / "root/usr/lib")
+    assert (private / "lib").samefile(private / "tree/usr/lib")
     assert machine.run("x", **archive.environ).stderr == ""
 
 
