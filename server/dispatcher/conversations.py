@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -68,13 +69,14 @@ class Conversations:
         self._ready: deque[int] = deque()  # peers, each once
         self._delayed: list[tuple[int, int]] = []  # (due, peer)
         self._now_ms = 0  # as of the last look; 0: there are delays of another time
+        self._ended: set[str] | None = None  # what was forgotten since a reading began; None: nothing is being read
         self.in_flight = 0
 
     def __len__(self) -> int:
         return len(self._known)
 
     def __contains__(self, entry: str) -> bool:
-        return entry in self._known
+        return entry in self._known or (self._ended is not None and entry in self._ended)
 
     @property
     def waiting(self) -> int:
@@ -199,8 +201,19 @@ class Conversations:
         else:
             del self._peers[entry.peer_id]
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Know also what is forgotten meanwhile: it may stand in what was read before it was settled."""
+        self._ended = set()
+        try:
+            yield
+        finally:
+            self._ended = None
+
     def forget(self, entry: Entry) -> None:
         """Forget an entry that was never taken: given up as flood, or set aside."""
+        if self._ended is not None:
+            self._ended.add(entry.entry)
         self._known.pop(entry.entry, None)
         self._tried.pop(entry.entry, None)
 

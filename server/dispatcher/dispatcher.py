@@ -112,7 +112,7 @@ class Dispatcher:
         """Inherit from a dead predecessor, take the free lanes, and begin. Waits for Redis."""
         while not await self._succeeds(self._inherit()):
             await asyncio.sleep(RETRY_S)
-        wakes = Wakes(self._wakes_client, self._on_message, self._on_connect)
+        wakes = Wakes(self._wakes_client, self._on_message, self.connected)
         works = (self._keep_leases, wakes.listen, self._keep_bots, self._sweep_on, self._share_workers)
         self._tasks = [asyncio.get_running_loop().create_task(_for_ever(work)) for work in works]
 
@@ -146,6 +146,12 @@ class Dispatcher:
     def lease(self, bot: str) -> str | None:
         """Return the value of a bot's lease when its lane runs here."""
         return self._leases.value(bot) if bot in self._lanes and bot in self._leases else None
+
+    def connected(self) -> None:
+        """Read all again: hints may have been lost while there was no subscription."""
+        for lane in self._lanes.values():
+            lane.reread()
+        self._bots_changed.set()
 
     def token_checked(self, bot: str, works: bool) -> None:
         """Tell a bot's lane, when it runs here, what a check of its token found."""
@@ -285,11 +291,6 @@ class Dispatcher:
             lane = self._lanes.get(channel.removeprefix(keys.WAKE_PREFIX))
             if lane is not None:
                 lane.wake()
-
-    def _on_connect(self) -> None:
-        for lane in self._lanes.values():
-            lane.reread()
-        self._bots_changed.set()
 
     async def _sweep_on(self) -> None:
         """Look after what a lost hint would have told."""

@@ -219,11 +219,12 @@ class Lane:
         while True:
             # Its time goes with it: what was accepted by a clock that was set since would look old by the time before.
             reading = self._redis.command(*inbox.read_command(self.bot.name, self._cursor))
-            (seconds, micros), found = await asyncio.gather(self._redis.command("TIME"), reading)
-            self._clock.seen(int(seconds) * 1000 + int(micros) // 1000)
-            for name, fields in found:
-                if name.decode() not in self._conversations:
-                    self._add(inbox.parse_entry(name, fields), tried.pop(name.decode(), UNTRIED))
+            with self._conversations.reading():
+                (seconds, micros), found = await asyncio.gather(self._redis.command("TIME"), reading)
+                self._clock.seen(int(seconds) * 1000 + int(micros) // 1000)
+                for name, fields in found:
+                    if name.decode() not in self._conversations:
+                        self._add(inbox.parse_entry(name, fields), tried.pop(name.decode(), UNTRIED))
             if found:
                 self._cursor = found[-1][0].decode()
             if len(found) < inbox.BATCH:

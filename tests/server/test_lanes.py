@@ -418,6 +418,27 @@ def test_an_old_message_with_a_reply_mark_goes_to_a_worker(
     assert not clean_redis.exists(keys.reply_mark(100, marked))
 
 
+def test_what_is_settled_while_it_is_read_again_is_told_once(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
+) -> None:
+    """The subscription comes back, and all is read again, at any time."""
+    settings = lane_settings(redis_service, tmp_path, lanes={"answer_max_age_s": 60}, vk={"requests_per_s": 1000})
+    for peer_id in range(1, 101):
+        say(clean_redis, "hi", peer_id, age_s=120)
+    names = [name.decode() for name, _ in clean_redis.xrange(keys.inbox("b0"))]
+    clean_redis.hset(keys.state("b0"), mapping=dict.fromkeys(names, "1:5:"))
+
+    async def scene() -> None:
+        async with running(settings, [make_bot()]) as host:
+            while not is_empty(clean_redis):
+                host.dispatcher.connected()
+                await asyncio.sleep(0)
+            await until(lambda: len(host.steps("ignored")) >= 100)
+            assert len(host.steps("ignored")) == host.dispatcher.lanes()["b0"].counters["ignored"] == 100
+
+    asyncio.run(scene())
+
+
 def test_a_flood_loses_its_oldest_messages_and_hurts_nobody(
     clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
 ) -> None:
