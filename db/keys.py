@@ -15,6 +15,7 @@ BASES = "bases"  # hash: base name -> description (JSON)
 DEAD = "dead"  # stream of dead letters
 AUDIT = "audit"  # stream of changing commands
 LEADER = "leader"
+HOSTS = "hosts"  # hash: host id -> ``until_ms:lanes``, until when it counts as living
 KEY_WITNESS = "key:witness"  # string: a word sealed with the key of all hosts
 
 # Pub/sub channels.

@@ -89,6 +89,7 @@ class BotInfo:
     unsolved: int | None = None  # phrases that wait for an answer; None: MariaDB has not told yet
     last_ms: int | None = None  # Unix time at which the last message was settled
     health: Health | None = None  # as its last check or its lane found it; None: not checked yet
+    host: str = ""  # that runs its lane, when it is another
     pause: PauseKind = ""  # why its lane rests: the token is refused, most messages fail, VK or a method is silent
 
 

@@ -184,9 +184,15 @@ class Platform:
             "callback": callback_place(self._settings),
             "redis": "embedded" if is_redis_embedded(self._settings) else storage.redis.split("@")[-1],
             "mariadb": "embedded" if is_maria_embedded(self._settings) else storage.mariadb.split("@")[-1],
+            **self._other_hosts(),
             "dead": self._gauges.dead,
             "lamps": lamps,
         }
+
+    def _other_hosts(self) -> dict[str, Any]:
+        """Return all hosts, when there are others: name, lanes, and for how long one is gone (ms, 0: it lives)."""
+        hosts = self._dispatcher.hosts() if self._dispatcher else ()
+        return {"hosts": [asdict(host) for host in hosts]} if len(hosts) > 1 else {}
 
     # Its life.
 

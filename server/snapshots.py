@@ -38,6 +38,7 @@ def bot_info(bot: Bot, lane: LaneInfo, health: Health | None, unsolved: int | No
         last_ms=recent.last_ms,
         health=health_with(lane.pauses, health, bot.name),
         pause=pause_kind(lane.pauses),
+        host=lane.host,
     )
 
 

@@ -24,6 +24,8 @@ def facts_of(bot: BotInfo) -> list[list[Piece]]:
     """Return what is known of a bot, one fact a line."""
     look, health = bot_look(bot), bot.health
     place = {"running": _("on this host"), "elsewhere": _("on another host"), "stopped": _("stopped")}[bot.lane]
+    if bot.lane == "elsewhere" and bot.host:
+        place = _("on host {host}").format(host=bot.host)
     waits = _("{waiting}, in work {busy}").format(waiting=bot.waiting, busy=bot.in_flight)
     facts = [
         (_("state"), Piece(look.text, look.tone)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from db.protocol import BotInfo, CommandResult, Health, PlatformSnapshot, ProcessInfo
 from db.texts import N_, _
@@ -38,6 +39,7 @@ _PAUSES = {
     "vk": N_("waits for VK"),
     "method": N_("waits for VK"),
 }
+_TABLES = ("lamps", "hosts")  # not one line each
 _LANES = {"running": N_("at work"), "elsewhere": N_("at another host"), "stopped": N_("at rest")}
 
 
@@ -52,11 +54,22 @@ def status(context: PlatformContext, args: Arguments) -> CommandResult:
 
 def status_text(snapshot: PlatformSnapshot) -> str:
     """Return the platform's facts and what is wrong, its bots and its processes, as three paragraphs."""
-    facts = "\n".join(_fact(name, value) for name, value in snapshot.platform.items() if name != "lamps")
+    facts = "\n".join(_fact(name, value) for name, value in snapshot.platform.items() if name not in _TABLES)
     alarms = [f"{name}: {_health(lamp)}" for name, lamp in snapshot.platform.get("lamps", {}).items()
               if lamp.state != "ok"]  # fmt: skip
     bots = bots_table(snapshot.bots) if snapshot.bots else _("there are no bots; add one: salo bot add NAME …")
-    return "\n\n".join(["\n".join([facts, *alarms]), bots, processes_table(snapshot.processes)])
+    hosts = [hosts_table(snapshot.platform["hosts"])] if "hosts" in snapshot.platform else []
+    return "\n\n".join(["\n".join([facts, *alarms]), *hosts, bots, processes_table(snapshot.processes)])
+
+
+def hosts_table(hosts: Sequence[Mapping[str, Any]]) -> str:
+    """Return the hosts that share the bots, one a line."""
+    rows = [(host["name"], str(host["lanes"]), _host_state(host["gone_ms"])) for host in hosts]
+    return table((_("host"), _("lanes"), _("state")), rows)
+
+
+def _host_state(gone_ms: int) -> str:
+    return _("gone for {time}").format(time=duration(gone_ms / 1000)) if gone_ms else _("running")
 
 
 def _fact(name: str, value: object) -> str:
@@ -87,6 +100,8 @@ def bots_table(bots: Sequence[BotInfo]) -> str:
 
 
 def _lane(bot: BotInfo) -> str:
+    if bot.lane == "elsewhere" and bot.host:
+        return _("at {host}").format(host=bot.host)
     return _(_PAUSES.get(bot.pause) or _LANES[bot.lane])
 
 

@@ -26,6 +26,7 @@ from db.settings import Settings
 from server.dispatcher.batching import BatchedRedis
 from server.dispatcher.clock import RedisClock
 from server.dispatcher.handling import OnAsk, OnEvent, Shared
+from server.dispatcher.hosts import HostInfo, Hosts
 from server.dispatcher.lane import Lane
 from server.dispatcher.leases import Leases
 from server.dispatcher.pauses import Pause, Rules
@@ -55,6 +56,7 @@ class LaneInfo:
     counters: dict[str, int] = field(default_factory=dict)
     recent: Figures = field(default_factory=Figures)
     pauses: tuple[Pause, ...] = ()
+    host: str = ""  # that runs it, when it is another
 
 
 async def _refuse_ask(bot: Bot, job: dict[str, Any], ask: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +85,8 @@ class Dispatcher:
         self._on_event = on_event
         self._redis = BatchedRedis(redis)
         self._leases = Leases(self._redis, host_id, settings.lanes.lease_s)
+        self._hosts = Hosts(self._redis, host_id, settings.lanes.lease_s)
+        self._is_surplus = False  # as of the last look
         self._ring: Ring[Lane] = Ring()
         self._shared = Shared(
             settings=settings,
@@ -98,7 +102,7 @@ class Dispatcher:
         self._version: object = None
         self._lanes: dict[str, Lane] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
-        self._waiting_elsewhere: dict[str, int] = {}
+        self._elsewhere: dict[str, tuple[int, str]] = {}  # what waits, and at which host
         self._counters: dict[str, dict[str, int]] = {}  # of lanes that ended
         self._recents = Recents()
         self._look = asyncio.Event()  # at the leases, before it is time
@@ -119,6 +123,7 @@ class Dispatcher:
     async def drain(self, timeout_s: float) -> None:
         """Take no more, wait for running jobs up to ``timeout_s``, kill those that remain, give the leases back."""
         self._is_draining = True
+        await self._succeeds(self._hosts.leave())
         keep_leases, *others = self._tasks
         for task in others:
             task.cancel()
@@ -138,6 +143,10 @@ class Dispatcher:
     def lanes(self) -> dict[str, LaneInfo]:
         """Return all bots with their lanes."""
         return {name: self._info(name, bot) for name, (bot, _config) in self._bots.items()}
+
+    def hosts(self) -> tuple[HostInfo, ...]:
+        """Return all hosts that share these bots, and those that were lost in the last day."""
+        return self._hosts.known
 
     def bots(self) -> dict[str, tuple[Bot, BotConfig]]:
         """Return all bots with their settings."""
@@ -165,7 +174,8 @@ class Dispatcher:
         lane = self._lanes.get(name)
         if lane is None:
             state: LaneState = "elsewhere" if bot.enabled else "stopped"
-            return LaneInfo(self._waiting_elsewhere.get(name, 0), 0, state, counters, recent)
+            waiting, host = self._elsewhere.get(name, (0, ""))
+            return LaneInfo(waiting, 0, state, counters, recent, host=host)
         for step, count in lane.counters.items():
             counters[step] = counters.get(step, 0) + count
         return LaneInfo(lane.waiting, lane.in_flight, "running", counters, recent, lane.pauses)
@@ -199,12 +209,26 @@ class Dispatcher:
             self._end(name)
         if self._is_draining:
             return
+        await self._hosts.tell(len(self._lanes))
+        enabled = [name for name, (bot, _) in self._bots.items() if bot.enabled]
         ours = self._lanes.keys() | self._leaving.keys()
-        free = [name for name, (bot, _) in self._bots.items() if bot.enabled and name not in ours]
-        for name in await self._leases.take(free):
+        lacking = max(self._hosts.share(len(enabled)) - len(ours), 0)
+        for name in await self._leases.take((name for name in enabled if name not in ours), lacking):
             self._begin(name)
         for lane in self._lanes.values():
             lane.offer()  # those that were not sure of their lease are now
+        self._balance(len(enabled))
+
+    def _balance(self, bots: int) -> None:
+        """Give lanes to hosts that have too few, the idlest first, when two looks in a row say so."""
+        staying = [lane for name, lane in self._lanes.items() if name not in self._leaving]
+        surplus = self._hosts.surplus(len(staying), bots)
+        if surplus and self._is_surplus:
+            staying.sort(key=lambda lane: lane.waiting + lane.in_flight)
+            for lane in staying[:surplus]:
+                log.info("lane given to another host bot=%s", lane.bot.name)
+                self._leave_later(lane)
+        self._is_surplus = bool(surplus)
 
     def _begin(self, name: str) -> None:
         bot, config = self._bots.get(name, (None, None))
@@ -265,11 +289,14 @@ class Dispatcher:
             if bot is not None and config is not None and bot.enabled and _same_lane(bot, lane.bot):
                 lane.update(bot, config)
             elif name not in self._leaving:
-                self._leaving[name] = asyncio.get_running_loop().create_task(self._leave(lane))
+                self._leave_later(lane)
         self._look.set()
 
+    def _leave_later(self, lane: Lane) -> None:
+        self._leaving[lane.bot.name] = asyncio.get_running_loop().create_task(self._leave(lane))
+
     async def _leave(self, lane: Lane) -> None:
-        """Give one lane back in good order: its bot was disabled, removed or moved."""
+        """Give one lane back in good order: its bot was disabled, removed or moved, or another host is to have it."""
         name = lane.bot.name
         try:
             await lane.drain(self._settings.engine.deadline_s)
@@ -305,7 +332,9 @@ class Dispatcher:
             self._bots_changed.set()
         others = [name for name in self._bots if name not in self._lanes]
         lengths = await asyncio.gather(*(self._redis.command("XLEN", keys.inbox(name)) for name in others))
-        self._waiting_elsewhere = dict(zip(others, map(int, lengths), strict=True))
+        owners = await self._redis.command("MGET", *map(keys.lease, others)) if others else []
+        hosts = (owner.decode().rpartition(":")[0] if owner else "" for owner in owners)
+        self._elsewhere = dict(zip(others, zip(map(int, lengths), hosts, strict=True), strict=True))
 
     async def _share_workers(self) -> None:
         """Give each free worker to the lane whose turn it is."""

@@ -15,6 +15,8 @@ from server.dispatcher.batching import BatchedRedis
 
 _TAKE, _RENEW, _RELEASE, _INHERIT = (Script(f"lease_{name}") for name in ("take", "renew", "release", "inherit"))
 
+_OURS, _FREE = 1, 2  # what a lease is, after a taking
+
 
 @dataclass(slots=True)
 class _Held:
@@ -40,6 +42,7 @@ class Leases:
         self._key = key
         self._held: dict[str, _Held] = {}
         self._asked: dict[str, str] = {}  # values that may have been taken: the answer was lost
+        self._free: dict[str, float] = {}  # since when (monotonic) those are seen free that were not taken
 
     def __contains__(self, bot: str) -> bool:
         return bot in self._held
@@ -57,14 +60,22 @@ class Leases:
         names = [self._key(bot) for bot in bots]
         return int(await self._run(_INHERIT, names, [f"{self._host_id}:"])) if names else 0
 
-    async def take(self, bots: Iterable[str]) -> list[str]:
-        """Take the free ones among ``bots``; returns those that are ours now."""
+    async def take(self, bots: Iterable[str], most: int | None = None) -> list[str]:
+        """Take the free ones among ``bots``, up to ``most``; returns those that are ours now.
+
+        One that was free for a whole lease is taken beyond that: whoever it was left to does not take it.
+        """
         fresh = {bot: self._asked.get(bot) or self._new_value() for bot in bots if bot not in self._held}
         self._asked.update(fresh)
         sent_s = self._clock()
-        answers = await self._owned(_TAKE, fresh)
+        left = [bot for bot in fresh if sent_s - self._free.get(bot, sent_s) >= self._lease_s]
+        fresh = {bot: fresh[bot] for bot in (*left, *fresh)}
+        count = len(fresh) if most is None else max(most, len(left))
+        answers = await self._owned(_TAKE, fresh, count)
         self._asked.clear()
-        taken = [bot for bot, answer in zip(fresh, answers, strict=True) if answer == 1]
+        states = dict(zip(fresh, answers, strict=True))
+        self._free = {bot: self._free.get(bot, sent_s) for bot, state in states.items() if state == _FREE}
+        taken = [bot for bot, state in states.items() if state == _OURS]
         for bot in taken:
             self._held[bot] = _Held(fresh[bot], sent_s + self._lease_s)
         return taken
@@ -109,11 +120,11 @@ class Leases:
     def _new_value(self) -> str:
         return f"{self._host_id}:{secrets.token_hex(8)}"
 
-    async def _owned(self, script: Script, values: dict[str, str]) -> list[int]:
+    async def _owned(self, script: Script, values: dict[str, str], *more: int) -> list[int]:
         if not values:
             return []
         names = [self._key(bot) for bot in values]
-        answer = await self._run(script, names, [int(self._lease_s * 1000), *values.values()])
+        answer = await self._run(script, names, [int(self._lease_s * 1000), *more, *values.values()])
         return list(answer)
 
     async def _run(self, script: Script, names: Sequence[str], args: Sequence[str | int]) -> Any:

@@ -193,8 +193,8 @@ def test_a_bot_that_changed_while_its_lease_was_taken_gets_no_lane_until_it_is_b
             take = leases.take
             was_taken = asyncio.Event()
 
-            async def slow_take(bots: Iterable[str]) -> list[str]:
-                taken = await take(bots)
+            async def slow_take(bots: Iterable[str], most: int) -> list[str]:
+                taken = await take(bots, most)
                 if taken and not was_taken.is_set():
                     host.bots[:] = left
                     await reload()

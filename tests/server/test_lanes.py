@@ -33,7 +33,7 @@ def test_a_message_is_handed_out_at_once_and_journaled_once(
 
     async def scene() -> None:
         async with running(settings, [make_bot()]) as host:
-            await until(lambda: len(host.pool.pids) == 4)
+            await until(lambda: len(host.pool.pids) == settings.engine.workers)
             await until(lambda: host.dispatcher.lanes()["b0"].lane == "running")
             for number in range(20):
                 say(clean_redis, "hi", cmid=number)
@@ -278,7 +278,7 @@ def test_a_message_that_kills_its_worker_becomes_a_dead_letter(
         async with running(settings, [make_bot()]) as host:
             await until(lambda: len(host.steps("buried")) == 4 and len(host.steps("done")) == 1)
             assert {deed.attempt for deed in host.deeds("begin") if deed.peer_id == 1} == {1, 2}
-            await until(lambda: len(host.pool.pids) == 4)  # they were replaced
+            await until(lambda: len(host.pool.pids) == settings.engine.workers)  # they were replaced
 
     asyncio.run(scene())
     letters = {letter.peer_id: letter for letter in DeadLetters(clean_redis).page()}

@@ -112,7 +112,7 @@ def _may_pass(late: Said, soon: Said, order: list[Said], place: dict[str, int]) 
 
 
 def _nothing_left(stage: Stage) -> Iterator[str]:
-    kept = [b"seen:", b"journal:", b"person:", b"inbox:", b"bots:", b"dead", b"pauses:"]
+    kept = [b"seen:", b"journal:", b"person:", b"inbox:", b"bots:", b"dead", b"pauses:", b"hosts"]
     if any(fault.what == "stop bot" for fault in stage.schedule.faults):
         kept.append(b"lease:")  # that of a bot which was stopped while it was taken runs out
     left = [key.decode() for key in stage.server.memory.existing() if not key.startswith(tuple(kept))]
