@@ -166,7 +166,7 @@ class Writer:
 
     def _has_lease(self, base: str) -> bool:
         """Take or prolong our lease of a base."""
-        took = _TAKE.run(self._redis, [keys.journal_lease(base)], [int(LEASE_S * 1000), self._owner])
+        took = _TAKE.run(self._redis, [keys.journal_lease(base)], [int(LEASE_S * 1000), 1, self._owner])
         return bool(took[0])
 
     def _release(self) -> None:

@@ -86,7 +86,8 @@ class Service:
         """Take or prolong the leases of these bots."""
         sent_s = time.monotonic()
         leases = [keys.long_poll_lease(name) for name in names]
-        took = _TAKE.run(self._redis, leases, [int(LEASE_S * 1000), *[self._owner] * len(leases)]) if leases else []
+        words = [int(LEASE_S * 1000), len(leases), *[self._owner] * len(leases)]
+        took = _TAKE.run(self._redis, leases, words) if leases else []
         self._ours = frozenset(name for name, is_ours in zip(names, took, strict=True) if is_ours)
         self._ours_until_s = sent_s + LEASE_S
 
