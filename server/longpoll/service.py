@@ -86,7 +86,7 @@ class Service:
         """Take or prolong the leases of these bots."""
         sent_s = time.monotonic()
         leases = [keys.long_poll_lease(name) for name in names]
-        words = [int(LEASE_S * 1000), len(leases), *[self._owner] * len(leases)]
+        words: list[str | int] = [int(LEASE_S * 1000), len(leases), *[self._owner] * len(leases)]
         took = _TAKE.run(self._redis, leases, words) if leases else []
         self._ours = frozenset(name for name, is_ours in zip(names, took, strict=True) if is_ours)
         self._ours_until_s = sent_s + LEASE_S
