@@ -24,6 +24,7 @@ from db.errors import EXIT_OK, BadSettings, NotFound
 from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
 from db.one_line import log_to_stderr
 from db.protocol import Health, PlatformSnapshot, ProcessInfo, TickerInfo
+from db.secret import Secret
 from db.settings import Settings
 from db.texts import _
 from db.version import VERSION
@@ -120,7 +121,8 @@ class Platform:
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
         self.board = Board(self._control.publish, self._on_checked)
-        self._tickers = Tickers(settings, self._new_pool(self._zygote, settings.tickers.workers), self.board)
+        tickers_pool = self._new_pool(self._zygote, settings.tickers.workers)
+        self._tickers = Tickers(settings, tickers_pool, self.board, self._keep_code)
         self._gauges = Gauges(settings, lambda: self._bots.values(), lambda: self._control.has_subscribers)
         self._counting: asyncio.Task[None] | None = None
         self._dispatcher: Dispatcher | None = None
@@ -318,6 +320,10 @@ class Platform:
             self._has_listeners = True
             await self._supervisor.add(long_poll_spec(self._settings))
         return found
+
+    async def _keep_code(self, bot: Bot, code: str) -> None:
+        """Store a bot's confirmation code: VK asks for it next. Raises ``SaloError``."""
+        await asyncio.to_thread(self._resources.bots.set_config, bot, confirmation=Secret(code))
 
     def _worker_source(self) -> WorkerSource:
         command = self._settings.engine.command
