@@ -14,6 +14,7 @@ import asyncio
 import itertools
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ PLATFORM = Path(tests.system.__file__).with_name("poisoned_platform.py")
 DEADLINE_S, ATTEMPTS = 3.0, 2
 ENDLESS = ("loop", "print")  # these are ended at the deadline
 SPANS, SPAN_S = 5, 8.0
-PROBES_PER_S = 20
-GOOD_EVERY, POISON_EVERY = 2, 10  # probes, for messages to the bot that is poisoned
+PROBES_PER_S = 10
+GOOD_EVERY, POISON_EVERY = 2, 5  # probes, for messages to the bot that is poisoned
 LAST_S = 2.0  # of a span without new poison
 TABLES = {
     "engine": {"deadline_s": DEADLINE_S, "worker_file_max_mb": 64},
@@ -39,14 +40,15 @@ TABLES = {
 class Poisoner:
     """Writes to one bot, each message from a person of its own. Without good ones its breaker would let it rest."""
 
-    def __init__(self, play: Scene) -> None:
+    def __init__(self, play: Scene, kinds: Sequence[str]) -> None:
         self._play = play
         self._peer = 0
-        self._kinds = itertools.cycle(POISONS)
+        self.kinds = kinds
+        self._next = itertools.cycle(kinds)
 
     def poison(self) -> None:
         """Write one message of the next kind."""
-        self._write(f"яд {next(self._kinds)}")
+        self._write(f"яд {next(self._next)}")
 
     def good(self) -> None:
         self._write("Hello!")
@@ -63,7 +65,7 @@ class Poisoner:
 
 async def seen(play: Scene, poisoner: Poisoner) -> dict[str, tuple[float, float]]:
     """Return for each kind after how many seconds its letter was told of, and shown with its trace."""
-    state, told, shown, kinds = play.stage.settings.state, {}, {}, {}
+    state, told, shown, seen_ids, every = play.stage.settings.state, {}, {}, set(), poisoner.kinds
     async with await Client.connect(state) as following, await Client.connect(state) as asking:
         await following.subscribe({"event"})
 
@@ -73,24 +75,29 @@ async def seen(play: Scene, poisoner: Poisoner) -> dict[str, tuple[float, float]
                     told[str(event.data["event_id"])] = time.time()
 
         task = asyncio.ensure_future(follow())
-        for _ in POISONS:
-            await asyncio.to_thread(poisoner.poison)
-            for _ in range(GOOD_EVERY * 2):
-                await asyncio.to_thread(poisoner.good)
-                await asyncio.sleep(0.1)
-        while len(shown) < len(POISONS) or len(told) < len(POISONS):
+        writing = asyncio.ensure_future(_write(poisoner))
+        while len(shown) < len(every) or len(told) < len(every):
             for letter in (await asking.command("dead list")).data:
-                if letter["id"] not in kinds:
+                if letter["id"] not in seen_ids:
                     whole: Any = (await asking.command(f"dead show {letter['id']}")).data
                     kind = whole["event"]["object"]["message"]["text"].split()[1]
                     assert whole["trace"] or kind == "fork", whole
-                    kinds[letter["id"]] = kind
+                    seen_ids.add(letter["id"])
                     shown[kind] = (whole["event_id"], time.time())
             await asyncio.sleep(0.02)
         task.cancel()
+        await writing
     begun = poisoner.begun()
     ended = {kind: at + (DEADLINE_S if kind in ENDLESS else 0) for kind, at in begun.items()}
     return {kind: (told[shown[kind][0]] - end, shown[kind][1] - end) for kind, end in ended.items()}
+
+
+async def _write(poisoner: Poisoner) -> None:
+    for _ in poisoner.kinds:
+        await asyncio.to_thread(poisoner.poison)
+        for _ in range(4):
+            await asyncio.to_thread(poisoner.good)
+            await asyncio.sleep(0.1)
 
 
 async def span(play: Scene, poisoner: Poisoner, *, is_calm: bool = True) -> list[float]:
@@ -124,10 +131,10 @@ async def calm_down(play: Scene) -> None:
         await asyncio.sleep(0.1)
 
 
-async def measure() -> None:
+async def measure(kinds: Sequence[str], spans: int) -> None:
     async with scene(1000, TABLES) as play:
         await play.vk_takes(VK_MS)
-        poisoner = Poisoner(play)
+        poisoner = Poisoner(play, kinds)
         await span(play, poisoner)  # warms up
         print("dead letter of      told, s   shown with its trace, s")
         for kind, (told_s, shown_s) in (await seen(play, poisoner)).items():
@@ -135,7 +142,7 @@ async def measure() -> None:
         await calm_down(play)
         calm: list[list[float]] = []
         hurt: list[list[float]] = []
-        for _ in range(SPANS):
+        for _ in range(spans):
             calm.append(await span(play, poisoner))
             before, began = cpu(play), time.monotonic()
             hurt.append(await span(play, poisoner, is_calm=False))
@@ -149,9 +156,12 @@ async def measure() -> None:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--spans", type=int, default=SPANS, help="calm and poisoned ones each")
+    options.add_argument("--kinds", nargs="+", choices=list(POISONS), default=list(POISONS), help="of poison")
     server.demo.stage.PLATFORM = (str(PLATFORM),)
-    asyncio.run(measure())
+    given = options.parse_args()
+    asyncio.run(measure(given.kinds, given.spans))
 
 
 if __name__ == "__main__":

@@ -116,7 +116,8 @@ class Platform:
         self._supervisor = Supervisor(settings, self._on_process, self._on_line, on_started=self._on_started)
         self._sweeper = Sweeper()
         self._engine_log = open_log(settings, ENGINE, self._on_line)  # of all workers
-        self._pool = self._new_pool(self._worker_source(), settings.engine.workers, self._on_trouble)
+        spares = 0 if settings.engine.command else settings.engine.workers  # others' programs are as many as was said
+        self._pool = self._new_pool(self._worker_source(), settings.engine.workers, self._on_trouble, spares)
         self._finders = self._new_pool(self._zygote, FINDERS) if settings.engine.command else None
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
@@ -343,12 +344,15 @@ class Platform:
         asks = ThreadPoolExecutor(self._settings.engine.workers, thread_name_prefix="engine-ask")
         return EngineAsks(self._settings, lambda: self._resources.redis, asks, line, Finder(self._finders).find)
 
-    def _new_pool(self, source: WorkerSource, size: int, on_trouble: Callable[[], None] = lambda: None) -> Pool:
+    def _new_pool(
+        self, source: WorkerSource, size: int, on_trouble: Callable[[], None] = lambda: None, spares: int = 0
+    ) -> Pool:
         return Pool(
             source,
             size,
             self._settings.engine.jobs_per_worker,
             limits=worker_limits(self._settings),
+            spares=spares,
             on_line=self._engine_log.write,
             on_end=self._sweeper.sweep,
             on_trouble=on_trouble,

@@ -1,7 +1,6 @@
 """``salo`` as it is, but it and its children live by a clock that a test sets. For the tests alone.
 
-``argv`` begins with what ``ShiftedClock`` preloads, and the file that it reads. MariaDB keeps the right time: its waits
-end at a wall clock's hour in the kernel, which no preloaded library sets.
+``argv`` begins with what ``ShiftedClock`` preloads, and the file that it reads.
 """
 
 from __future__ import annotations
