@@ -17,7 +17,7 @@ from server.demo.score import Summary
 from server.demo.stage import set_stage
 from tests.shifted_clock import ShiftedClock
 
-RATE, STEP_S = 25.0, 1.0  # messages a second; seconds between two jumps
+RATE, STEP_S = 25.0, 0.7  # messages a second; seconds between two jumps
 HOUR_S, DAY_S = 3600, 86_400
 TABLES = {"engine": {"workers": 3}, "tickers": {"storage_health_s": 0.5}, "platform": {"language": "en"}}
 
