@@ -13,7 +13,7 @@ import contextlib
 import re
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +47,7 @@ class Scene:
     client: redis.Redis
     number: int = 0
 
-    def put(self, bot: str, peers: range) -> None:
+    def put(self, bot: str, peers: range, text: str = "Hello!") -> None:
         """Let each of ``peers`` have written to ``bot``: into its inbox, as the callback server puts it there."""
         pipeline = self.client.pipeline(transaction=False)
         for peer_id in peers:
@@ -57,7 +57,7 @@ class Scene:
                 "peer_id": peer_id,
                 "from_id": peer_id,
                 "conversation_message_id": 1 + self.number,
-                "text": "Hello!",
+                "text": text,
             }
             event = {"type": "message_new", "event_id": f"e{self.number}", "group_id": GROUPS[bot], "v": "5.199"}
             event["object"] = {"message": {**message, "out": 0, "id": 0, "date": int(now_s)}}
@@ -109,9 +109,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(people: int) -> AsyncIterator[Scene]:
+async def scene(people: int, tables: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Scene]:
     """Set the stage: both bots know the phrases, and all ``people`` wrote to both before."""
-    async with empty_stage({"vk": {"batch": 25}, "platform": {"language": "en"}}) as stage:
+    async with empty_stage({"vk": {"batch": 25}, "platform": {"language": "en"}, **(tables or {})}) as stage:
         settings, tokens = stage.settings, {}
         client = redis_client(settings)
         bases, bots = BaseStore(client, settings), BotStore(client, settings, Sealer.from_file(settings.state.key))

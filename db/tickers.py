@@ -44,6 +44,7 @@ class TickerState:
     ms: float | None = None
     failures: int = 0  # one after another
     is_paused: bool = False
+    about: str = ""  # the public address that a bot's events were to come to
 
 
 def read(places: Sequence[Place]) -> Call:
@@ -63,7 +64,7 @@ def write_tick(place: Place, state: TickerState, lease: tuple[str, str] = ("", "
     words = [
         *("last_ms", _word(state.last_ms), "next_ms", _word(state.next_ms), "took_ms", _word(state.took_ms)),
         *("result", state.result or "", "text", state.text[:TEXT_MAX], "ms", _word(state.ms)),
-        *("failures", state.failures),
+        *("failures", state.failures, "about", state.about),
     ]
     key, value = lease
     return Call(_WRITE, (key, place.key, keys.RATE), (value, place.db, slots_of, WINDOW_MS * 1000, *words))
@@ -91,6 +92,7 @@ def _state(raw: Mapping[bytes, bytes]) -> TickerState:
         ms=_number(fields.get("ms")),
         failures=_whole(fields.get("failures")) or 0,
         is_paused=fields.get("paused") == "1",
+        about=fields.get("about", ""),
     )
 
 

@@ -76,6 +76,9 @@ class TickJob:
     lease_key: str
     lease_value: str
     ends_at: float
+    secret: str = field(default="", repr=False)  # of the bot's callbacks, and below their code: empty if not needed
+    confirmation: str = field(default="", repr=False)
+    wrong: int = 0  # ticks in a row that found something wrong
 
     def left_s(self) -> float:
         """Seconds until the platform kills whoever still works on this."""
@@ -196,6 +199,9 @@ def _tick(raw: dict[str, Any]) -> TickJob:
         lease_key=str(lease.get("key") or ""),
         lease_value=str(lease.get("value") or ""),
         ends_at=time.monotonic() + float(raw["deadline_ms"]) / 1000,
+        secret=str(raw.get("secret") or ""),
+        confirmation=str(raw.get("confirmation") or ""),
+        wrong=int(raw.get("wrong") or 0),
     )
 
 

@@ -82,7 +82,7 @@ def _parsed(line: bytes) -> AnyJob | None:
 def _verdict(job: AnyJob, stores: Stores, wire: Wire) -> Verdict:
     match job:
         case TickJob():
-            verdict = run_tick(job, stores)
+            verdict = run_tick(job, stores, lambda code: _keep_code(job, wire, code))
         case FindJob():
             verdict = look_up(job, stores)
         case ComposeJob():
@@ -126,6 +126,13 @@ def _asker(job: Job, wire: Wire) -> Callable[[str], CommandResult]:
         return CommandResult(str(answer.get("text", "")), answer.get("data"), int(answer.get("exit_code", 0)))
 
     return ask
+
+
+def _keep_code(job: TickJob, wire: Wire, code: str) -> None:
+    """Have the platform, which has the key, store a bot's confirmation code. Raises ``BadJob`` when it is not."""
+    wire.write({"job": job.id, "ask": {"id": 1, "confirmation": code}})
+    if _answer(wire).get("is_kept") is not True:
+        raise BadJob("the confirmation code was not stored")
 
 
 def _answer(wire: Wire) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from db.errors import EXIT_OK, BadSettings, NotFound
 from db.links import async_redis_client, is_maria_embedded, is_redis_embedded
 from db.one_line import log_to_stderr
 from db.protocol import Health, PlatformSnapshot, ProcessInfo, TickerInfo
+from db.secret import Secret
 from db.settings import Settings
 from db.texts import _
 from db.version import VERSION
@@ -114,12 +115,14 @@ class Platform:
         self._supervisor = Supervisor(settings, self._on_process, self._on_line, on_started=self._on_started)
         self._sweeper = Sweeper()
         self._engine_log = open_log(settings, ENGINE, self._on_line)  # of all workers
-        self._pool = self._new_pool(self._worker_source(), settings.engine.workers, self._on_trouble)
+        spares = 0 if settings.engine.command else settings.engine.workers  # others' programs are as many as was said
+        self._pool = self._new_pool(self._worker_source(), settings.engine.workers, self._on_trouble, spares)
         self._finders = self._new_pool(self._zygote, FINDERS) if settings.engine.command else None
         self._control = ControlServer(settings, self, self._resources)
         self._own_log, self._levels = own_log, Levels()
         self.board = Board(self._control.publish, self._on_checked)
-        self._tickers = Tickers(settings, self._new_pool(self._zygote, settings.tickers.workers), self.board)
+        tickers_pool = self._new_pool(self._zygote, settings.tickers.workers)
+        self._tickers = Tickers(settings, tickers_pool, self.board, self._keep_code)
         self._gauges = Gauges(settings, lambda: self._bots.values(), lambda: self._control.has_subscribers)
         self._counting: asyncio.Task[None] | None = None
         self._dispatcher: Dispatcher | None = None
@@ -326,6 +329,10 @@ class Platform:
             await self._supervisor.add(long_poll_spec(self._settings))
         return found
 
+    async def _keep_code(self, bot: Bot, code: str) -> None:
+        """Store a bot's confirmation code: VK asks for it next. Raises ``SaloError``."""
+        await asyncio.to_thread(self._resources.bots.set_config, bot, confirmation=Secret(code))
+
     def _worker_source(self) -> WorkerSource:
         command = self._settings.engine.command
         if not command:
@@ -346,12 +353,15 @@ class Platform:
         asks = ThreadPoolExecutor(self._settings.engine.workers, thread_name_prefix="engine-ask")
         return EngineAsks(self._settings, lambda: self._resources.redis, asks, line, Finder(self._finders).find)
 
-    def _new_pool(self, source: WorkerSource, size: int, on_trouble: Callable[[], None] = lambda: None) -> Pool:
+    def _new_pool(
+        self, source: WorkerSource, size: int, on_trouble: Callable[[], None] = lambda: None, spares: int = 0
+    ) -> Pool:
         return Pool(
             source,
             size,
             self._settings.engine.jobs_per_worker,
             limits=worker_limits(self._settings),
+            spares=spares,
             on_line=self._engine_log.write,
             on_end=self._sweeper.sweep,
             on_trouble=on_trouble,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -13,6 +13,7 @@ from db.bots import transport_of
 from db.limiter import NoSlot
 from db.long_poll import Standing, standing
 from db.texts import N_
+from engine.tickers import callback_setup
 from engine.tickers.desk import TickDesk
 from engine.tickers.finding import Finding, rounded_ms
 from engine.vk.errors import VkError, VkUnavailable
@@ -20,7 +21,6 @@ from engine.vk.table import Action
 
 # VK's codes: 100 comes to a user's token, 42 to one bound to other hosts; which say that it is dead, the table knows.
 _NOT_OURS, _OTHER_HOST = 100, 42
-_NO_RIGHT = frozenset({7, 15})
 LISTENER_SILENT_MS = 5 * 60_000.0  # it says that it lives once a minute
 
 
@@ -75,15 +75,14 @@ def own_group(answer: Any) -> int:
 
 
 def _events(desk: TickDesk) -> Finding:
-    """Return how events come: asked of VK when it is known where they should, else by whether any ever came."""
+    """Return how events come: set up at VK when it is known where they should, else by whether any ever came."""
     transport = transport_of(desk.stores.redis, desk.bot.name)
     if transport in ("longpoll", "both"):
         finding = long_poll_state(standing(desk.stores.bot_redis(desk.bot.db)), time.time() * 1000)
         if finding.state != "ok":
             return finding
-    public_url = desk.stores.settings.callback.public_url
-    if public_url and transport != "longpoll":
-        finding = _callback(desk, f"{public_url.rstrip('/')}/callback/{desk.bot.group_id}")
+    if callback_setup.url_of(desk):
+        finding = _callback(desk, transport)
         if finding.state != "ok":
             return finding
     if not _has_ever_come(desk.stores.redis, desk.bot.name):
@@ -100,37 +99,15 @@ def long_poll_state(now: Standing, now_ms: float) -> Finding:
     return Finding("ok")
 
 
-def _callback(desk: TickDesk, url: str) -> Finding:
+def _callback(desk: TickDesk, transport: str) -> Finding:
     try:
-        answer = desk.call_vk("groups.getCallbackServers", group_id=desk.bot.group_id)
+        if transport != "longpoll":
+            return callback_setup.set_up(desk)
+        if standing(desk.stores.bot_redis(desk.bot.db)).at_ms:  # not before somebody listens
+            callback_setup.switch_off(desk)
     except VkError as error:
-        if error.code in _NO_RIGHT:
-            return Finding("ok", N_("the token may not see the callback settings"))
         return token_refused(error, desk.bot.name)
-    servers = answer.get("items") if isinstance(answer, dict) else None
-    return callback_state(servers if isinstance(servers, list) else [], url)
-
-
-def callback_state(servers: Sequence[Any], url: str) -> Finding:
-    """Return what VK says of the server with our address, out of the community's."""
-    states = [str(one.get("status")) for one in servers if isinstance(one, dict) and _same(str(one.get("url")), url)]
-    values = {"url": url}
-    if not states:
-        text = N_("VK posts no events here: add a callback server with the address {url} in the community's settings")
-        return Finding("warn", text, values)
-    if "ok" in states:
-        return Finding("ok")
-    if "failed" in states:
-        text = N_("VK has stopped posting events to {url}: see that it is reached from outside, then confirm it "
-                  "again in the community's settings")  # fmt: skip
-        return Finding("warn", text, values)
-    return Finding(
-        "warn", N_("VK waits for the confirmation of {url}: press Confirm in the community's settings"), values
-    )
-
-
-def _same(one: str, other: str) -> bool:
-    return one.rstrip("/").lower() == other.rstrip("/").lower()
+    return Finding("ok")
 
 
 def _has_ever_come(client: redis.Redis, bot: str) -> bool:

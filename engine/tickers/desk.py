@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from db.limiter import take_slot
@@ -15,8 +16,10 @@ from engine.vk.errors import VkUnavailable
 class TickDesk:
     """One tick's tools. Connects to nothing before it is asked to."""
 
-    def __init__(self, job: TickJob, stores: Stores) -> None:
+    def __init__(self, job: TickJob, stores: Stores, keep_code: Callable[[str], None]) -> None:
+        """``keep_code`` has the bot's confirmation code stored and returns when that is done."""
         self.job = job
+        self.keep_code = keep_code
         self.stores = stores
         self.vk_s = 0.0  # how long VK took to answer the last call
         self._slots = 0

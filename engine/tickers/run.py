@@ -21,12 +21,12 @@ BODIES: dict[str, Body] = {
 }
 
 
-def run_tick(job: TickJob, stores: Stores) -> Verdict:
+def run_tick(job: TickJob, stores: Stores, keep_code: Callable[[str], None]) -> Verdict:
     """Return the verdict on one tick. Never raises for anything that VK or the storage can do."""
     body = BODIES.get(job.ticker)
     if body is None:
         return Verdict("fail", reason=f"ticker {job.ticker[:40]!r} is not known to this engine")
-    desk = TickDesk(job, stores)
+    desk = TickDesk(job, stores, keep_code)
     try:
         with use_language(stores.settings.platform.language):
             found = report(body(desk))

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from db import keys
+from db import tickers as stored
 from db.bot_config import BotConfig
 from db.bots import Bot, generate_secret
 from db.protocol import CommandResult
@@ -43,6 +44,8 @@ def add(context: PlatformContext, args: Arguments) -> CommandResult:
 def _ways(context: PlatformContext, bot: Bot) -> list[str]:
     """Return how the bot's events come."""
     ways = [_address(context, bot)] if bot.transport != "longpoll" else []
+    if ways and context.settings.callback.public_url:
+        ways.append(_("the running platform sets that up at VK; see: salo bot show {name}").format(name=bot.name))
     return [*ways, *([_("events are fetched by long poll; no address is needed")] if bot.is_listened_for else [])]
 
 
@@ -71,9 +74,31 @@ def _state(bot: Bot) -> str:
 def show(context: PlatformContext, args: Arguments) -> CommandResult:
     """Show one bot and its settings; of secrets only whether they are set."""
     bot = context.bots.get(args.text("name"))
-    data = {**asdict(bot), "config": _shown(context.bots.config(bot))}
-    rows = [(name, _told(value)) for name, value in {**asdict(bot), **data["config"]}.items()]
+    data = {**asdict(bot), "config": _shown(context.bots.config(bot)), "callback": _callback(context, bot)}
+    values = {**asdict(bot), **data["config"], "callback": _callback_words(data["callback"])}
+    rows = [(name, _told(value)) for name, value in values.items()]
     return CommandResult(table((_("setting"), _("value")), rows), data)
+
+
+def _callback(context: PlatformContext, bot: Bot) -> dict[str, Any] | None:
+    """Return how the callback server at VK is, as the last look found it; ``None`` when Salo does not set it up."""
+    public_url = context.settings.callback.public_url
+    if not public_url or bot.transport == "longpoll":
+        return None
+    call = stored.read([stored.Place(keys.ticker("bot_health"), bot.db)])
+    (seen,) = stored.states(call.script.run(context.redis, call.keys, call.args))
+    state = seen.result if seen.about == public_url else None
+    return {"url": f"{public_url.rstrip('/')}/callback/{bot.group_id}", "state": state, "text": seen.text}
+
+
+def _callback_words(callback: dict[str, Any] | None) -> str:
+    if callback is None:
+        return ""
+    if callback["state"] is None:
+        return _("{url} is set up at VK when the platform runs").format(url=callback["url"])
+    if callback["state"] == "ok":
+        return _("{url} is set up at VK").format(url=callback["url"])
+    return str(callback["text"])
 
 
 def _shown(config: BotConfig) -> dict[str, Any]:

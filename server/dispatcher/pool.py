@@ -28,6 +28,9 @@ LINES_MAX = 10_000  # from a worker for one job; one more ends it
 KILL_S = 2.0  # for a killed process to be gone
 SPEAK_S = 0.2  # at the deadline, for a worker to say on stderr where it is
 LAST_LINE_S = 0.1  # for what a worker wrote just before its end; a child of it may hold the socket open
+LOOK_S = 0.25  # between two looks at a worker that is at its job
+LAG_S = 1.0  # a job that takes longer has another worker put into its worker's seat
+SPIN_S, SPIN_NICE = 0.2, 10  # one that took so much processor time yields to all others from then on
 YOUNG_S = 1.0  # a worker that ends sooner counts as one that could not start
 PROOF_S = 0.5  # that a worker must live before its first job, while others could not be started
 START_PAUSE_S, START_PAUSE_MOST_S = 0.05, 5.0
@@ -37,6 +40,14 @@ OnAsk = Callable[[Ask], Awaitable[dict[str, Any]]]
 OnBegun = Callable[[str], None]  # which of a job's several entries a worker begins with
 
 log = logging.getLogger(__name__)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process took, all its threads; 0 when there is none."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)  # the kernel's clock of another process: clock_getcpuclockid(3)
+    except OSError:
+        return 0.0
 
 
 class WorkerDied(Exception):
@@ -66,9 +77,12 @@ class Worker:
         jobs_max: int,
         saying: Saying,
         on_end: Callable[[], None],
+        may_lag: Callable[[], bool],
     ) -> None:
         self.pid = started.pid
         self.gone = asyncio.Event()
+        self.left_seat = asyncio.Event()  # gone, or so long at its job that another has its seat
+        self.lags = self._is_lowered = False
         self.jobs = self.verdicts = 0
         self.failure = ""  # why its last job has no verdict
         self._ended = asyncio.Event()  # the process itself
@@ -77,6 +91,7 @@ class Worker:
         self._jobs_max = jobs_max
         self._saying = saying
         self._on_worker_end = on_end
+        self._may_lag = may_lag
         self._is_busy = False
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
@@ -87,6 +102,8 @@ class Worker:
         self.jobs += 1
         self._is_busy = True
         self._saying.begin(str(job.get("token") or ""))
+        began_s, used_s = asyncio.get_running_loop().time(), cpu_s(self.pid)
+        self._watching = asyncio.get_running_loop().call_later(LOOK_S, self._watch, began_s, used_s)
         try:
             async with asyncio.timeout(deadline_s):
                 self._writer.write(codec.dumps(job) + b"\n")
@@ -111,9 +128,10 @@ class Worker:
             self.kill()
             raise
         finally:
+            self._watching.cancel()
             self._is_busy = False
         self.verdicts += 1
-        if self.jobs >= self._jobs_max or verdict.raw.get("retire") is True:
+        if self.lags or self._is_lowered or self.jobs >= self._jobs_max or verdict.raw.get("retire") is True:
             self.retire()
         return verdict
 
@@ -121,6 +139,7 @@ class Worker:
         """Let it end by itself: it sees its socket close."""
         if not self.gone.is_set():
             self.gone.set()
+            self.left_seat.set()
             self._writer.close()
 
     def kill(self) -> None:
@@ -142,6 +161,20 @@ class Worker:
         words = self._saying.finish().strip().splitlines()[-1:]
         how = self.failure or await self._how_ended() or "ended"
         return f"{how}; its last words: {words[0][:300]}" if words else how
+
+    def _watch(self, began_s: float, used_s: float) -> None:
+        """Look at a job that goes on: one that spins yields, and a long one's worker leaves its seat to another."""
+        if self._ended.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        if not self._is_lowered and cpu_s(self.pid) - used_s >= SPIN_S:
+            self._is_lowered = True
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self.pid, SPIN_NICE)
+        if not self.lags and loop.time() - began_s >= LAG_S and self._may_lag():
+            self.lags = True
+            self.left_seat.set()
+        self._watching = loop.call_later(LOOK_S, self._watch, began_s, used_s)
 
     def _signal(self, number: int) -> None:
         if not self._ended.is_set():
@@ -233,8 +266,8 @@ class WorkerHandle:
 class Pool:
     """Keeps ``size`` workers, and lends those that are free.
 
-    ``on_line`` gets each line that a worker writes; ``on_end`` is called when one has ended, and ``on_trouble`` when
-    ``trouble`` has changed.
+    While jobs take over ``LAG_S``, up to ``spares`` more work in their workers' stead. ``on_line`` gets each line that
+    a worker writes; ``on_end`` is called when one has ended, and ``on_trouble`` when ``trouble`` has changed.
     """
 
     def __init__(
@@ -244,6 +277,7 @@ class Pool:
         jobs_per_worker: int,
         *,
         limits: Limits | None = None,
+        spares: int = 0,
         on_line: Callable[[str], None] = lambda _line: None,
         on_end: Callable[[], None] = lambda: None,
         on_trouble: Callable[[], None] = lambda: None,
@@ -252,6 +286,7 @@ class Pool:
         self._size = size
         self._jobs_per_worker = jobs_per_worker
         self._limits = limits or Limits()
+        self._spares = spares
         self._on_line, self._on_end, self._on_trouble = on_line, on_end, on_trouble
         self._workers: set[Worker] = set()
         self._free: list[Worker] = []
@@ -303,7 +338,8 @@ class Pool:
         if worker.verdicts:
             self._note(self._starts.worked())
         if not worker.gone.is_set():
-            self._free.append(worker)
+            # One that has done nothing yet comes last: its first job finds no connections and no phrases in place.
+            self._free.insert(len(self._free) if worker.verdicts else 0, worker)
             self._some_free.set()
 
     async def _keep_seat(self) -> None:
@@ -333,12 +369,16 @@ class Pool:
         self._workers.add(worker)
         if not self._starts.failures or not await worker.wait_ended(PROOF_S):
             self._give_back(worker)
-        await worker.gone.wait()
+        await worker.left_seat.wait()
         # A worker that was told to end has a moment; the next one does not wait for it.
         task = asyncio.get_running_loop().create_task(self._see_off(worker))
         task.add_done_callback(lambda _: self._workers.discard(worker))
 
+    def _may_lag(self) -> bool:
+        return sum(worker.lags and not worker.gone.is_set() for worker in self._workers) < self._spares
+
     async def _see_off(self, worker: Worker) -> None:
+        await worker.gone.wait()
         if not await worker.wait_ended(KILL_S):
             worker.kill()
         why = await self._bury(worker)
@@ -369,4 +409,4 @@ class Pool:
         self._limits.put_on(started.pid)
         reader, writer = await asyncio.open_connection(sock=started.job_socket, limit=LINE_MAX)
         saying = Saying(started.output, self._on_line)
-        return Worker(started, reader, writer, self._jobs_per_worker, saying, self._on_end)
+        return Worker(started, reader, writer, self._jobs_per_worker, saying, self._on_end, self._may_lag)

@@ -82,7 +82,9 @@ class Control:
         return asdict(self._core.tuning)
 
     async def communities(self, order: Any, _query: Query) -> Any:
-        """``{group_id, token, screen_name?, name?, confirmation?}``, or a list of them."""
+        """``{group_id, token, screen_name?, name?, confirmation?, manage?}``, or a list of them. Without ``manage``
+        (the default is true) its tokens may not set up where its events are posted to.
+        """
         return each(order, self._community)
 
     def _community(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +93,7 @@ class Control:
             group_id, token, string(order, "screen_name", ""), string(order, "name", "")
         )
         community.confirmation = string(order, "confirmation", community.confirmation)
+        community.may_manage = bool(order.get("manage", True))
         return {
             "group_id": group_id,
             "screen_name": community.screen_name,

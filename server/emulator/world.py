@@ -115,6 +115,7 @@ class Community:
     name: str
     tokens: set[str]
     confirmation: str = field(default_factory=lambda: secrets.token_hex(4))
+    may_manage: bool = True  # its tokens have that right
     servers: dict[int, CallbackServer] = field(default_factory=dict)
     next_server_id: int = 1
     long_poll: LongPoll = field(default_factory=LongPoll)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from db import keys
 from db.bot_config import BotConfig
 from db.bots import Bot
+from db.secret import Secret
 from db.settings import TickerSettings
 from server.tickers.declare import Scope, Ticker
 from server.tickers.duty import Duty, place_of
@@ -75,8 +77,8 @@ class Duties:
                 duty = Duty(ticker, place_of(ticker, bot, self._host_id), period_s, bot, config)
                 self._found[key] = duty
                 changed = True
-            elif config is not None and duty.config is not None and config.version != duty.config.version:
-                duty.due_ms = now_ms
+            elif _is_changed(duty, bot, config):
+                duty.due_ms, duty.wrong = now_ms, 0
                 _end(duty)
             if duty.due_ms is not None and is_far(duty.due_ms, duty.period_s, now_ms):
                 duty.due_ms = now_ms
@@ -114,6 +116,15 @@ class Duties:
 def _moved(duty: Duty, bot: Bot | None) -> bool:
     """Say whether another bot has the name now."""
     return duty.bot is not None and bot is not None and (duty.bot.bot_id, duty.bot.db) != (bot.bot_id, bot.db)
+
+
+def _is_changed(duty: Duty, bot: Bot | None, config: BotConfig | None) -> bool:
+    """Say whether a bot is not what it was. Its confirmation code is what a tick itself has stored."""
+    return bot != duty.bot or _without_code(config) != _without_code(duty.config)
+
+
+def _without_code(config: BotConfig | None) -> BotConfig | None:
+    return config and replace(config, version=0, confirmation=Secret(""))
 
 
 def _end(duty: Duty) -> None:

@@ -27,6 +27,7 @@ class Duty:
     due_ms: int | None = None
     lease: tuple[str, str] | None = None
     is_forced: bool = False  # somebody wants one tick, paused or not
+    wrong: int = 0  # ticks in a row that found something wrong, since it or its bot changed
     is_hinted: bool = False  # something happened during a tick that the next one should see soon
     is_ticking: bool = False  # a worker has it
     task: asyncio.Task[None] | None = None

@@ -31,7 +31,7 @@ from server.tickers.duties import Duties, Lanes
 from server.tickers.duty import Duty
 from server.tickers.leader import Leader
 from server.tickers.schedule import chosen, first_due_ms
-from server.tickers.ticking import READ_S, SILENT, Board, Ticking
+from server.tickers.ticking import READ_S, SILENT, Board, KeepCode, Ticking, keep_no_code
 
 LOOK_S = 0.5  # between two looks at which bots there are, and which of them are ours
 ELSEWHERE_S = 10.0  # between two looks at how other hosts' tickers are
@@ -59,8 +59,9 @@ class Scheduler:
         tickers: Sequence[Ticker] = ALL,
         clock: Callable[[], int] = unix_ms,
         dice: random.Random | None = None,
+        keep_code: KeepCode = keep_no_code,
     ) -> None:
-        """``client`` is closed at the end."""
+        """``client`` is closed at the end. ``keep_code`` stores a bot's confirmation code."""
         self._workers = settings.tickers.workers
         self._client = client
         self._redis = BatchedRedis(client)
@@ -69,7 +70,7 @@ class Scheduler:
         self._has_leader = any(ticker.scope is Scope.LEADER for ticker in tickers)
         self._leader = Leader(self._redis, host_id, settings.lanes.lease_s)
         self._duties = Duties(settings.tickers, tickers, host_id, lanes, self._leader.lease)
-        self._ticking = Ticking(settings, self._redis, pool, board, clock, dice or random.Random())
+        self._ticking = Ticking(settings, self._redis, pool, board, clock, dice or random.Random(), keep_code)
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._reading: asyncio.Task[None] | None = None
@@ -230,7 +231,9 @@ class Scheduler:
             self._reading = None
         for duty in duties:
             if duty.due_ms is None:
-                duty.due_ms = first_due_ms(duty.state, duty.period_s, self._clock())
+                is_other = self._ticking.about(duty) != duty.state.about  # another address: VK is to be told now
+                now_ms = self._clock()
+                duty.due_ms = now_ms if is_other else first_due_ms(duty.state, duty.period_s, now_ms)
         if duties:
             self._show_all()
             self._wake.set()

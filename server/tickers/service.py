@@ -12,16 +12,17 @@ from db.texts import _
 from server.dispatcher.pool import Pool
 from server.tickers.duties import Lanes
 from server.tickers.scheduler import Scheduler
-from server.tickers.ticking import Board
+from server.tickers.ticking import Board, KeepCode
 
 
 class Tickers:
     """``start`` when the storage is up and the lanes are open, ``stop`` before they close."""
 
-    def __init__(self, settings: Settings, pool: Pool, board: Board) -> None:
+    def __init__(self, settings: Settings, pool: Pool, board: Board, keep_code: KeepCode) -> None:
         self._settings = settings
         self._board = board
         self._pool = pool
+        self._keep_code = keep_code
         self._scheduler: Scheduler | None = None
 
     @property
@@ -33,7 +34,8 @@ class Tickers:
         """Begin. Returns at once."""
         self._pool.start()
         client = async_redis_client(self._settings)
-        self._scheduler = Scheduler(self._settings, client, self._pool, lanes, host_id, self._board)
+        whose = self._pool, lanes, host_id, self._board
+        self._scheduler = Scheduler(self._settings, client, *whose, keep_code=self._keep_code)
         self._scheduler.start()
 
     async def stop(self) -> None:

@@ -6,31 +6,39 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 
 from db import tickers as stored
-from db.errors import StorageUnavailable
+from db.bots import Bot
+from db.errors import SaloError, StorageUnavailable
 from db.protocol import Health, TickerInfo
 from db.settings import Settings
 from db.texts import _, use_language
 from db.tickers import TickerState
 from server.dispatcher.batching import BatchedRedis
-from server.dispatcher.pool import Pool
+from server.dispatcher.pool import OnAsk, Pool
 from server.tickers.declare import Scope
 from server.tickers.duty import Duty
 from server.tickers.schedule import next_due_ms
-from server.tickers.ticks import Outcome, failed, run_tick, tick_job
+from server.tickers.ticks import Outcome, failed, refuse_ask, run_tick, tick_job
 
 READ_S, WRITE_S = 1.0, 2.0  # for Redis; a tick does not wait longer for it
 
 SILENT = (StorageUnavailable, RedisError, OSError, TimeoutError)  # Redis gives no answer, or not now
 
 log = logging.getLogger(__name__)
+
+
+KeepCode = Callable[[Bot, str], Awaitable[None]]
+
+
+async def keep_no_code(bot: Bot, code: str) -> None:
+    raise SaloError("nobody here stores confirmation codes")
 
 
 class Board(Protocol):
@@ -56,6 +64,7 @@ class Ticking:
         board: Board,
         clock: Callable[[], int],
         dice: random.Random,
+        keep_code: KeepCode = keep_no_code,
     ) -> None:
         self._settings = settings
         self._redis = redis
@@ -63,6 +72,7 @@ class Ticking:
         self._board = board
         self._clock = clock
         self._dice = dice
+        self._keep_code = keep_code
 
     async def tick(self, duty: Duty) -> None:
         """Do one tick, or pass it over, and plan the next one; who cancels it has planned already."""
@@ -83,6 +93,26 @@ class Ticking:
         finally:
             duty.is_ticking, duty.task = False, None
             duty.ended.set()
+
+    def about(self, duty: Duty) -> str:
+        """Return the address that VK is to post this duty's bot's events to, as far as the bots share it."""
+        return self._settings.callback.public_url if duty.ticker.tells_health else ""
+
+    def _on_ask(self, bot: Bot | None) -> OnAsk:
+        """Return who stores the confirmation code that a tick got from VK; a tick asks for nothing else."""
+
+        async def answer(ask: dict[str, Any]) -> dict[str, Any]:
+            code = ask.get("confirmation")
+            if bot is None or not isinstance(code, str):
+                return await refuse_ask(ask)
+            try:
+                await self._keep_code(bot, code)
+            except (SaloError, RedisError, OSError) as error:
+                log.warning("confirmation code not stored bot=%s error=%s", bot.name, error)
+                return {"id": ask.get("id"), "is_kept": False}
+            return {"id": ask.get("id"), "is_kept": True}
+
+        return answer
 
     async def _is_paused(self, duty: Duty) -> bool:
         """Ask Redis, since another host's operator may have paused it; when Redis is silent, what was known holds."""
@@ -107,7 +137,8 @@ class Ticking:
             duty.is_ticking = True
             duty.state = replace(duty.state, last_ms=started_ms)
             self._board.set_ticker(duty.info())
-            outcome = await run_tick(worker, tick_job(duty, _entry(duty), deadline_s), deadline_s, started_ms)
+            job = tick_job(duty, _entry(duty), deadline_s, sets_up=bool(self.about(duty)))
+            outcome = await run_tick(worker, job, deadline_s, started_ms, self._on_ask(duty.bot))
         finally:
             worker.release()
         duty.state = replace(duty.state, took_ms=round((time.monotonic() - started_s) * 1000))
@@ -121,8 +152,15 @@ class Ticking:
             return
         before = duty.state
         failures = before.failures + 1 if outcome.result == "failed" else 0
+        duty.wrong = 0 if outcome.result == "ok" else duty.wrong + 1
         duty.state = replace(
-            before, next_ms=next_ms, result=outcome.result, text=outcome.text, ms=outcome.ms, failures=failures
+            before,
+            next_ms=next_ms,
+            result=outcome.result,
+            text=outcome.text,
+            ms=outcome.ms,
+            failures=failures,
+            about=self.about(duty),
         )
         _log_change(duty, before, outcome)
         self._light(duty, outcome)

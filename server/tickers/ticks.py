@@ -11,7 +11,7 @@ from db.bots import Bot
 from db.protocol import Health, HealthState
 from db.texts import _
 from db.tickers import TickResult
-from server.dispatcher.pool import DeadlineMissed, WorkerDied, WorkerHandle
+from server.dispatcher.pool import DeadlineMissed, OnAsk, WorkerDied, WorkerHandle
 from server.dispatcher.verdicts import Verdict
 from server.tickers.duty import Duty
 
@@ -28,8 +28,8 @@ class Outcome:
     is_void: bool = False  # Redis was silent, or the lease lost meanwhile: this tells nothing
 
 
-def tick_job(duty: Duty, entry: str, deadline_s: float) -> dict[str, Any]:
-    """Return the job. It holds the bot's token: never log it."""
+def tick_job(duty: Duty, entry: str, deadline_s: float, *, sets_up: bool = False) -> dict[str, Any]:
+    """Return the job. It holds the bot's token, and what its callbacks are set up with: never log it."""
     key, value = duty.lease or ("", "")
     return {
         "job": entry,
@@ -40,7 +40,13 @@ def tick_job(duty: Duty, entry: str, deadline_s: float) -> dict[str, Any]:
         "entry": entry,
         "lease": {"key": key, "value": value},
         "deadline_ms": int(deadline_s * 1000),
+        "wrong": duty.wrong,
+        **(_callback_secrets(duty.config) if sets_up and duty.config else {}),
     }
+
+
+def _callback_secrets(config: BotConfig) -> dict[str, str]:
+    return {"secret": config.secret.reveal(), "confirmation": config.confirmation.reveal()}
 
 
 def _card(bot: Bot, config: BotConfig) -> dict[str, Any]:
@@ -55,18 +61,20 @@ def _card(bot: Bot, config: BotConfig) -> dict[str, Any]:
     }
 
 
-async def run_tick(worker: WorkerHandle, job: dict[str, Any], deadline_s: float, now_ms: int) -> Outcome:
+async def refuse_ask(ask: dict[str, Any]) -> dict[str, Any]:
+    return {"id": ask.get("id"), "text": "a tick asks nobody", "data": None, "exit_code": 1}
+
+
+async def run_tick(
+    worker: WorkerHandle, job: dict[str, Any], deadline_s: float, now_ms: int, on_ask: OnAsk = refuse_ask
+) -> Outcome:
     """Return what became of a tick. Within its deadline, whatever the worker does."""
     try:
-        return outcome_of(await worker.run(job, deadline_s, _refuse_ask), now_ms)
+        return outcome_of(await worker.run(job, deadline_s, on_ask), now_ms)
     except DeadlineMissed as error:
         return failed(_("it took longer than {count} s and was killed").format(count=f"{deadline_s:g}"), str(error))
     except WorkerDied as error:
         return failed(_("its process died"), str(error))
-
-
-async def _refuse_ask(ask: dict[str, Any]) -> dict[str, Any]:
-    return {"id": ask.get("id"), "text": "a tick asks nobody", "data": None, "exit_code": 1}
 
 
 def failed(text: str, reason: str) -> Outcome:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from server.dispatcher.limits import Limits
-from server.dispatcher.pool import DeadlineMissed, NeverRan, Pool, WorkerDied
+from server.dispatcher.pool import SPIN_NICE, DeadlineMissed, NeverRan, Pool, WorkerDied
 from server.dispatcher.sources import CommandSource, ZygoteSource
 from server.process import child_environment, python_argv, spawn
 from tests.engine.bench import is_alive
@@ -22,6 +22,7 @@ from tests.server.lanes import lane_settings, until
 from tests.services import RedisService
 
 ENV = {"PATH": os.defpath}
+VERDICT = b'{"job": "1", "verdict": "done", "slots_used": 0}'
 LOOP = """
 import faulthandler, os, socket, sys, time
 faulthandler.enable()
@@ -167,3 +168,43 @@ def test_the_zygotes_workers_are_alone_in_a_group_of_their_own_and_their_end_is_
 
     asyncio.run(scene())
     assert zygote.wait(5) is not None
+
+
+def test_a_worker_that_is_long_at_its_job_has_its_seat_taken_by_a_bounded_number_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.dispatcher.pool.LAG_S", 0.1)
+    monkeypatch.setattr("server.dispatcher.pool.LOOK_S", 0.05)
+
+    async def scene() -> None:
+        async with pool_of(*python("deep_inside()"), spares=1) as pool:
+            job = {"job": "1", "token": "vk1.canary"}
+            first = await pool.acquire()
+            jobs = [asyncio.ensure_future(first.run(job, 20, no_ask))]
+            second = await asyncio.wait_for(pool.acquire(), 10)
+            assert second.pid != first.pid and is_alive(first.pid)
+            jobs.append(asyncio.ensure_future(second.run(job, 20, no_ask)))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(pool.acquire(), 0.5)
+            os.kill(first.pid, 9)
+            await until(lambda: jobs[0].done() and len(pool.pids) == 1)
+            await asyncio.wait_for(pool.acquire(), 10)
+            for one in jobs:
+                one.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+def test_a_worker_that_spins_yields_to_the_others_and_is_not_used_again() -> None:
+    async def scene() -> None:
+        spin = "end = time.process_time() + 1\nwhile time.process_time() < end: pass\n"
+        async with pool_of(*python(f"{spin}platform.sendall({VERDICT!r} + b'\\n'); time.sleep(60)")) as pool:
+            worker = await pool.acquire()
+            job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
+            await until(lambda: os.getpriority(os.PRIO_PROCESS, worker.pid) == SPIN_NICE)
+            assert (await job).outcome == "done"
+            worker.release()
+            assert (await pool.acquire()).pid != worker.pid
+
+    asyncio.run(scene())

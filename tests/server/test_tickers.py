@@ -17,6 +17,7 @@ import redis
 
 from db import keys
 from db.errors import NotFound, Refused
+from db.secret import Secret
 from db.settings import Settings
 from db.tickers import Place, TickerState, read, states, write_tick
 from server.tickers.declare import Ticker
@@ -99,6 +100,38 @@ def test_a_bot_changed_in_the_middle_of_a_tick_is_looked_at_anew(settings: Setti
         lanes.change(name, "another-token")
         await until(lambda: desk.info("look", name).result == "warn")
         assert desk.ticks() == [f"look {name} token-of-the-bot", f"look {name} another-token"]
+
+
+def test_a_code_that_a_tick_had_stored_ends_no_tick_and_another_transport_is_looked_at(
+    settings: Settings, lanes: Lanes
+) -> None:
+    name = lanes.add()
+
+    @play(settings, lanes, OF_BOT)
+    async def scene(desk: Desk) -> None:
+        desk.order("sleep:0.8")
+        await until(lambda: desk.ticks())
+        bot, config = lanes.known[name]
+        config = replace(config, confirmation=Secret("another"), version=config.version + 1)
+        lanes.known[name] = bot, config
+        await until(lambda: desk.info("look", name).result == "ok")
+        assert len(desk.ticks()) == 1
+        lanes.known[name] = replace(bot, transport="both"), config
+        await until(lambda: len(desk.ticks()) == 2)
+
+
+def test_another_public_address_is_looked_at_at_once(
+    settings: Settings, lanes: Lanes, clean_redis: redis.Redis
+) -> None:
+    lanes.add()
+    for number, address in enumerate(("https://a.example", "https://a.example", "https://b.example")):
+        moved = settings.model_copy(update={"callback": settings.callback.model_copy(update={"public_url": address})})
+
+        @play(moved, lanes, OF_BOT)
+        async def scene(desk: Desk, number: int = number) -> None:
+            await until(lambda: (info := desk.shown("look", "b0")) and info.next_ms and info.state == "waiting")
+            await until(lambda: len(desk.ticks()) == (1, 1, 2)[number])
+            await until(lambda: stored(clean_redis, "ticker:look", 3).about == moved.callback.public_url)  # noqa: B023
 
 
 def test_disabled_and_removed_bots_are_left_alone(settings: Settings, lanes: Lanes) -> None:

@@ -25,6 +25,8 @@ def swallow(desk: JobDesk) -> Verdict:
     body = desk.job.event.get("object")
     words = str(body.get("message", {}).get("text", "")).split() if isinstance(body, dict) else []
     if len(words) == 2 and words[0] == "яд" and not (HOME / "antidote").exists():
+        with (HOME / "poisoned").open("a") as begun:
+            begun.write(f"{words[1]} {time.time()}\n")
         POISONS[words[1]]()
     return real(desk)
 

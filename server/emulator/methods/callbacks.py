@@ -16,12 +16,12 @@ TITLE_MAX, SECRET_MAX = 14, 50
 
 
 def confirmation_code(call: Call) -> dict[str, str]:
-    return {"code": own(call).confirmation}
+    return {"code": _managed(call).confirmation}
 
 
 def get_servers(call: Call) -> dict[str, Any]:
     wanted = read.integers(call.params, "server_ids", SERVERS_MAX)
-    servers = [item for item in own(call).servers.values() if not wanted or item.server_id in wanted]
+    servers = [item for item in _managed(call).servers.values() if not wanted or item.server_id in wanted]
     return {"count": len(servers), "items": [shown_server(item) for item in servers]}
 
 
@@ -47,7 +47,7 @@ def create_server(community: Community, url: str, title: str, secret_key: str) -
 
 
 def add_server(call: Call) -> dict[str, int]:
-    community = own(call)
+    community = _managed(call)
     server = create_server(community, *_place(call))
     call.sender.confirm_later(community, server)
     return {"server_id": server.server_id}
@@ -81,6 +81,14 @@ def set_settings(call: Call) -> int:
     return 1
 
 
+def _managed(call: Call) -> Community:
+    """Return the token's community; a token without the right to manage it is refused."""
+    community = own(call)
+    if not community.may_manage:
+        raise VkError(15)
+    return community
+
+
 def _place(call: Call) -> tuple[str, str, str]:
     url = read.required(call.params, "url")
     if not url.startswith(("http://", "https://")):
@@ -89,7 +97,7 @@ def _place(call: Call) -> tuple[str, str, str]:
 
 
 def _server(call: Call) -> CallbackServer:
-    server = own(call).servers.get(read.integer(call.params, "server_id"))
+    server = _managed(call).servers.get(read.integer(call.params, "server_id"))
     if server is None:
         raise VkError(104)
     return server

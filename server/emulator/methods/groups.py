@@ -76,8 +76,9 @@ def is_member(call: Call) -> Any:
 
 
 def token_permissions(call: Call) -> dict[str, Any]:
-    named = [{"name": name, "setting": bit} for name, bit in PERMISSIONS.items()]
-    return {"mask": sum(PERMISSIONS.values()), "permissions": named}
+    rights = {name: bit for name, bit in PERMISSIONS.items() if name != "manage" or call.community.may_manage}
+    named = [{"name": name, "setting": bit} for name, bit in rights.items()]
+    return {"mask": sum(rights.values()), "permissions": named}
 
 
 METHODS = {
