@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from server.dispatcher.limits import Limits
-from server.dispatcher.pool import SPIN_NICE, DeadlineMissed, NeverRan, Pool, WorkerDied
+from server.dispatcher.pool import DeadlineMissed, NeverRan, Pool, WorkerDied
 from server.dispatcher.sources import CommandSource, ZygoteSource
 from server.process import child_environment, python_argv, spawn
 from tests.engine.bench import is_alive
@@ -22,7 +22,6 @@ from tests.server.lanes import lane_settings, until
 from tests.services import RedisService
 
 ENV = {"PATH": os.defpath}
-VERDICT = b'{"job": "1", "verdict": "done", "slots_used": 0}'
 LOOP = """
 import faulthandler, os, socket, sys, time
 faulthandler.enable()
@@ -174,7 +173,6 @@ def test_a_worker_that_is_long_at_its_job_has_its_seat_taken_by_a_bounded_number
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("server.dispatcher.pool.LAG_S", 0.1)
-    monkeypatch.setattr("server.dispatcher.pool.LOOK_S", 0.05)
 
     async def scene() -> None:
         async with pool_of(*python("deep_inside()"), spares=1) as pool:
@@ -192,19 +190,5 @@ def test_a_worker_that_is_long_at_its_job_has_its_seat_taken_by_a_bounded_number
             for one in jobs:
                 one.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
-
-    asyncio.run(scene())
-
-
-def test_a_worker_that_spins_yields_to_the_others_and_is_not_used_again() -> None:
-    async def scene() -> None:
-        spin = "end = time.process_time() + 1\nwhile time.process_time() < end: pass\n"
-        async with pool_of(*python(f"{spin}platform.sendall({VERDICT!r} + b'\\n'); time.sleep(60)")) as pool:
-            worker = await pool.acquire()
-            job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
-            await until(lambda: os.getpriority(os.PRIO_PROCESS, worker.pid) == SPIN_NICE)
-            assert (await job).outcome == "done"
-            worker.release()
-            assert (await pool.acquire()).pid != worker.pid
 
     asyncio.run(scene())
