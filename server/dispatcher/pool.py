@@ -92,7 +92,7 @@ class Worker:
         self.jobs += 1
         self._is_busy = True
         self._saying.begin(str(job.get("token") or ""))
-        watching = asyncio.get_running_loop().call_later(LAG_S, self._leave_seat)
+        self._watching = asyncio.get_running_loop().call_later(LAG_S, self._leave_seat)
         try:
             async with asyncio.timeout(deadline_s):
                 self._writer.write(codec.dumps(job) + b"\n")
@@ -117,7 +117,7 @@ class Worker:
             self.kill()
             raise
         finally:
-            watching.cancel()
+            self._watching.cancel()
             self._is_busy = False
         self.verdicts += 1
         if self.lags or self.jobs >= self._jobs_max or verdict.raw.get("retire") is True:
@@ -153,9 +153,13 @@ class Worker:
 
     def _leave_seat(self) -> None:
         """Let another worker have this one's seat, if there may be one more; this one ends after its job."""
-        if not self._ended.is_set() and self._may_lag():
+        if self._ended.is_set():
+            return
+        if self._may_lag():
             self.lags = True
             self.left_seat.set()
+        else:
+            self._watching = asyncio.get_running_loop().call_later(LAG_S, self._leave_seat)
 
     def _signal(self, number: int) -> None:
         if not self._ended.is_set():
