@@ -19,8 +19,6 @@ from db.scripts import Argument, Script
 
 KEEP_MS = 7 * 24 * 3600 * 1000  # of a mark that nobody ever settles
 KEEP_PEER_S = 30 * 24 * 3600  # of a conversation's notes
-LATER_MAX = 5000  # waiting entries that are looked through for later messages of a conversation
-_BATCH = 500
 
 _BEGIN, _READ, _SENT = Script("mark_begin"), Script("mark_read"), Script("mark_sent")
 
@@ -110,24 +108,6 @@ def begin_all(client: redis.Redis, beginnings: Sequence[Beginning]) -> list[Mark
         except LeaseLost as error:
             ends.append(error)
     return ends
-
-
-def later_messages(client: redis.Redis, bot: str, entry: str, peer_id: int, cmid: int) -> int:
-    """Return how many messages of this conversation are known to have come after message ``cmid``.
-
-    Known are those that wait in the bot's inbox: behind a reply that is repeated its conversation waits.
-    """
-    newest, cursor, read = cmid, f"({entry}", 0
-    while read < LATER_MAX:
-        batch: Any = client.xrange(keys.inbox(bot), cursor, "+", _BATCH)
-        for _entry, fields in batch:
-            if fields.get(b"p") == b"%d" % peer_id:
-                newest = max(newest, int(fields.get(b"c") or 0))
-        read += len(batch)
-        if len(batch) < _BATCH:
-            break
-        cursor = f"({batch[-1][0].decode()}"
-    return newest - cmid
 
 
 def _mark(answer: Sequence[Any]) -> Mark:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from peewee import MySQLDatabase
-from playhouse.migrations import Runner
 
 from db.errors import Refused
 from db.texts import _
@@ -31,6 +30,8 @@ def migrate(database: MySQLDatabase, directory: Path = STEPS) -> list[str]:
     Safe to repeat after a kill: a step is noted once it is through, and each may run again. ``Refused`` when the
     base is of a newer Salo, or when another host keeps the lock for longer than a minute.
     """
+    from playhouse.migrations import Runner  # brings drivers of other databases along: not for every start of a process
+
     with _lock(database):
         _make_history(database)
         runner = Runner(database, str(directory))

@@ -79,7 +79,7 @@ class CallbackSettings(_Table):
 class EngineSettings(_Table):
     """``[engine]``: the pool that handles messages, one at a time each."""
 
-    workers: int = Field(4, ge=1, le=64)
+    workers: int = Field(6, ge=1, le=64)
     command: list[str] = Field(default_factory=list, description="another engine's argv; empty = our own")
     deadline_s: float = Field(30.0, ge=0.5, le=600, description="a worker that takes longer for one job is killed")
     jobs_per_worker: int = Field(2000, ge=1, le=1_000_000, description="jobs after which a worker is replaced")

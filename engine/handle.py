@@ -55,7 +55,7 @@ def verdict_of(error: Exception, attempt: int, token: str) -> Verdict:
         case LeaseLost():
             return Verdict("retry", reason="the lane was taken over", outage=True)
         case MayHaveBeenSent():
-            return Verdict("fail", reason=str(error))
+            return Verdict("fail", reason=str(error), outage=True)
         case VkError():
             return _verdict_of_vk(error, attempt)
         case BaseUnavailable():

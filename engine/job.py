@@ -48,6 +48,7 @@ class Job:
     accepted_ms: int
     paused: tuple[str, ...] = ()  # methods that VK is not to be asked for now
     is_repeat: bool = False  # an earlier try may have written down and sent something
+    later: int = 0  # messages that are known to have come after it in its conversation
     slot_at: float = 0.0  # when the slot begins, on the monotonic clock
 
     @property
@@ -179,6 +180,7 @@ def _job(raw: dict[str, Any]) -> Job:
         accepted_ms=int(raw.get("accepted_ms") or 0),
         paused=tuple(str(method) for method in raw.get("paused") or ()),
         is_repeat=raw.get("repeat") is True or int(raw["attempt"]) > 1,
+        later=int(raw.get("later") or 0),
         slot_at=time.monotonic() + float(raw.get("slot_in_ms") or 0) / 1000,
     )
 

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import redis
-
 from db import codec
-from db.marks import Mark, later_messages
+from db.marks import Mark
 from engine.desk import JobDesk
 from engine.errors import MayHaveBeenSent
 from engine.message import Message, is_chat
@@ -69,7 +67,7 @@ def send(desk: JobDesk, message: Message, draft: Draft) -> Verdict:
 
 def resume(desk: JobDesk, message: Message, mark: Mark) -> Verdict:
     """Send the parts that an earlier try did not know to be sent. Raises ``MayHaveBeenSent`` when that was long ago."""
-    doubt = doubt_about(mark, desk.stores.redis, desk.job.bot.name, desk.job.entry, message.peer_id, message.cmid)
+    doubt = doubt_about(mark, desk.job.later)
     if doubt:
         raise MayHaveBeenSent(doubt)
     draft = kept_draft(mark)
@@ -82,11 +80,14 @@ def _composed(draft: Draft, sent: Mapping[int, int | None]) -> Verdict:
     return Verdict(draft.outcome, reply=Reply(draft.peer_id, draft.parts), match=draft.match, composed=told)
 
 
-def doubt_about(mark: Mark, client: redis.Redis, bot: str, entry: str, peer_id: int, cmid: int) -> str:
-    """Return why VK may not know a repeat of these parts any more, empty when it does: then they may be sent again."""
+def doubt_about(mark: Mark, later: int) -> str:
+    """Return why VK may not know a repeat of these parts any more, empty when it does: then they may be sent again.
+
+    ``later`` is how many messages came after the one that is answered. VK remembers the numbers of the last hundred of
+    a conversation for an hour (FACTS 7.2); the replies of others count too.
+    """
     if mark.age_ms > MARK_AGE_MAX_S * 1000:
         return f"may have been sent: a try {mark.age_ms // 60_000} min ago did not report"
-    later = later_messages(client, bot, entry, peer_id, cmid)
     return f"may have been sent: {later} messages came after it" if later >= LATER_MAX else ""
 
 

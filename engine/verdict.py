@@ -45,7 +45,7 @@ class Verdict:
     outcome: Outcome
     reason: str | None = None
     retry_after_s: float | None = None
-    outage: bool = False  # the event is not to blame, so this try does not count
+    outage: bool = False  # the event is not to blame, so this try does not count; with "fail": nor is the bot
     reply: Reply | None = None
     match: Match | None = None
     person: dict[str, str] | None = None  # names, when this job learned them

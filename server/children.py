@@ -20,10 +20,9 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # listened at,
 
 
 def journal_spec(settings: Settings) -> ChildSpec:
-    """Return the journal writer: it drains every base's journal."""
-    return ChildSpec(
-        "journal", "journal", python_argv(settings, "server.journal"), child_environment(settings), essential=True
-    )
+    """Return the journal writer: it drains every base's journal. Nobody waits for it, so that talk goes before it."""
+    argv = python_argv(settings, "server.journal")
+    return ChildSpec("journal", "journal", argv, child_environment(settings), essential=True, niceness=5)
 
 
 def long_poll_spec(settings: Settings) -> ChildSpec:

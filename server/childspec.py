@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,11 +52,12 @@ class ChildSpec:
     stdin: bytes = b""
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 10.0  # until SIGKILL
+    niceness: int = 0  # above ours: how much it gives way to others when processors are short
     control: bool = False  # has a socket to us on server.process.CONTROL_FD, made anew at each start
 
     def spawn(self, stdout: int | None = None) -> Child:
         """Start it once. Raises ``OSError``."""
-        return spawn(
+        child = spawn(
             self.argv,
             env=self.env,
             cwd=self.cwd,
@@ -63,3 +66,7 @@ class ChildSpec:
             fds={number: number for number in self.pass_fds},
             control=self.control,
         )
+        if self.niceness:
+            with suppress(ProcessLookupError):  # it ended before
+                os.setpriority(os.PRIO_PROCESS, child.pid, os.getpriority(os.PRIO_PROCESS, 0) + self.niceness)
+        return child

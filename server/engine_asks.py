@@ -94,8 +94,7 @@ class EngineAsks:
             mark = keeper.begin(draft.as_json(), job["bot"]["db"], message.peer_id, notes_of(draft))
         if mark is None:
             return {"is_new": value is not None, "mark": None, "too_late": ""}
-        place = (job["bot"]["name"], job["entry"], message.peer_id, message.cmid)
-        return {"is_new": False, "mark": told_mark(mark), "too_late": doubt_about(mark, self._client(), *place)}
+        return {"is_new": False, "mark": told_mark(mark), "too_late": doubt_about(mark, job["later"])}
 
     def _sent(self, job: Job, value: Any) -> dict[str, Any]:
         part, message_id = _whole(value["part"], 0, PARTS_MAX - 1), value.get("message_id")

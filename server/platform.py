@@ -48,7 +48,6 @@ from server.dispatcher.finder import Finder
 from server.dispatcher.limits import worker_limits
 from server.dispatcher.pool import Pool
 from server.dispatcher.sources import CommandSource, WorkerSource, ZygoteSource
-from server.engine_asks import EngineAsks
 from server.engine_check import check_engine
 from server.gauges import Gauges
 from server.host import host_id
@@ -218,8 +217,8 @@ class Platform:
         self._own_log.tell(self._on_line)
         if is_redis_embedded(self._settings):
             await self._have(redis_spec(self._settings, self._lock))
-        callbacks = callback_specs(self._settings, self._listener.fileno())
-        for spec in [*callbacks, zygote_spec(self._settings)]:  # with another engine for the tickers alone
+        door, *more_doors = callback_specs(self._settings, self._listener.fileno())
+        for spec in (door, zygote_spec(self._settings)):  # with another engine for the tickers alone
             await self._supervisor.add(spec)
         if is_maria_embedded(self._settings):
             await self._have(await asyncio.to_thread(mariadb_spec, self._settings, self._lock))
@@ -229,7 +228,9 @@ class Platform:
         self._storage_up.set()
         await self._supervisor.add(journal_spec(self._settings))
         await self._start_lanes()
-        for spec in callbacks:
+        for spec in more_doors:  # one is enough until there are answers: each takes half a second of a core
+            await self._supervisor.add(spec)
+        for spec in (door, *more_doors):
             await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
         self._enter("running")
         notify("READY=1")
@@ -334,6 +335,8 @@ class Platform:
         line = answerer(self._resources, self, self._executor)
         if self._finders is None:
             return line
+        from server.engine_asks import EngineAsks  # with vk_api behind it, which only another engine needs here
+
         asks = ThreadPoolExecutor(self._settings.engine.workers, thread_name_prefix="engine-ask")
         return EngineAsks(self._settings, lambda: self._resources.redis, asks, line, Finder(self._finders).find)
 

@@ -85,6 +85,11 @@ class Conversations:
     def tried(self, entry: str) -> Tried:
         return self._tried.get(entry, UNTRIED)
 
+    def later(self, entry: Entry) -> int:
+        """Return how many messages of its conversation are known to have come after a message, by their numbers."""
+        newest = max((cmid for cmid, _, _ in self._peers[entry.peer_id].by_number), default=0)
+        return max(newest - entry.cmid, 0) if entry.cmid > 0 else 0
+
     def add(self, entry: Entry, tried: Tried = UNTRIED) -> Entry | None:
         """Let an entry wait. Returns the one to be settled as flood, when its conversation grew too long."""
         self._known[entry.entry] = entry.peer_id

@@ -147,7 +147,8 @@ class Handling:
             is_repeat = self._conversations.tried(entry.entry) != UNTRIED
             paused = self.pauses.paused_methods(self._clock.now_ms())
             known = (self._settings, self._claim, self.bot, self.config)
-            job = answer_job(*known, entry, attempt, given, is_repeat=is_repeat, paused=paused)
+            later = self._conversations.later(entry)
+            job = answer_job(*known, entry, attempt, given, is_repeat=is_repeat, later=later, paused=paused)
         except BadJson as error:
             return {}, Verdict("fail", reason=f"the inbox holds no event: {error}", slots_used=0)
         event: dict[str, Any] = job["event"]

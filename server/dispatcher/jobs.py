@@ -22,18 +22,19 @@ def answer_job(
     given: Given,
     *,
     is_repeat: bool,
+    later: int = 0,
     paused: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the job to answer one event. It holds the bot's token: never log it. Raises ``BadJson``.
 
-    ``is_repeat``: there was a try before, even one that does not count, and it may have sent something. ``paused`` are
-    methods that VK is not to be asked for now.
+    ``is_repeat``: there was a try before, even one that does not count, and it may have sent something. ``later`` is
+    how many messages came after it in its conversation. ``paused`` are methods that VK is not to be asked for now.
     """
     return {
         "job": f"{bot.name}:{entry.entry}:{attempt}",
         "kind": "answer",
         **_common(settings, claim, bot, config, paused),
-        **event_item(entry, attempt, given, is_repeat=is_repeat),
+        **event_item(entry, attempt, given, is_repeat=is_repeat, later=later),
         "slots": 1,
         "slot_in_ms": given.slot_in_ms,
         "base_delta": given.delta,
@@ -85,14 +86,15 @@ def batch_job(
     }
 
 
-def event_item(entry: Entry, attempt: int, given: Given, *, is_repeat: bool) -> dict[str, Any]:
-    """Return what a job says of one event. Raises ``BadJson``."""
+def event_item(entry: Entry, attempt: int, given: Given, *, is_repeat: bool, later: int = 0) -> dict[str, Any]:
+    """Return what a job says of one event; see ``answer_job``. Raises ``BadJson``."""
     return {
         "person": given.person or None,
         "event": codec.loads(given.event),
         "entry": entry.entry,
         "attempt": attempt,
         "repeat": is_repeat,
+        "later": later,
         "accepted_ms": entry.accepted_ms,
     }
 

@@ -1,8 +1,9 @@
 """Replies of one lane under backlog: composed by one job, sent by another, 25 to a request, settled each by itself.
 
 The lane keeps what is composed until it is on its way; the reply mark in Redis keeps it for whoever comes after. An
-event that failed once is answered by a job of its own from then on, so that it cannot fail others. What is decided
-when is in ``batches``. While the lane rests nothing is packed: what is composed goes back, and one job is the probe.
+event that failed once is answered by a job of its own from then on, so that it cannot fail others; one whose attempt
+ended with its host did not fail. What is decided when is in ``batches``. While the lane rests nothing is packed: what
+is composed goes back, and one job is the probe.
 """
 
 from __future__ import annotations
@@ -117,14 +118,15 @@ class Packing(Handling):
         return self._settings.vk.batch > 1 and not is_off and has_method and not self.pauses.rests
 
     def _can_compose(self, entry: Entry) -> bool:
-        """Say whether an event may share a job: it is a message that never failed."""
-        is_new = self._conversations.tried(entry.entry).attempts == 0
-        return is_new and entry.type == "message_new" and entry.entry not in self._alone
+        """Say whether an event may share a job: it is a message that never failed, and has another attempt left."""
+        tried = self._conversations.tried(entry.entry)
+        never_failed = not tried.attempts or (not tried.reason and tried.attempts < self._settings.lanes.attempts - 1)
+        return never_failed and entry.type == "message_new" and entry.entry not in self._alone
 
     async def hand_back(self) -> None:
         """Let what is composed and was not sent count as not begun, for the next owner."""
         while self._outbox:
-            await asyncio.gather(*(self._give_back(one, "not sent yet") for one in self._outbox.take()))
+            await asyncio.gather(*(self._give_back(one) for one in self._outbox.take()))
 
     # Alone.
 
@@ -186,7 +188,8 @@ class Packing(Handling):
         tried = self._conversations.tried(entry.entry)
         if self.is_stale(entry) and await self._close_stale(entry, tried):
             return None
-        call = inbox.hand_out(self._claim, entry, 1, 0, 0)
+        attempt = tried.attempts + 1
+        call = inbox.hand_out(self._claim, entry, attempt, 0, 0)
         match inbox.handed_out(await self._insist(call)):
             case Given() as given:
                 self._clock.seen(given.now_ms)
@@ -198,10 +201,11 @@ class Packing(Handling):
             case _:
                 raise LaneLost
         try:
-            return event_item(entry, 1, given, is_repeat=tried != UNTRIED)
+            later = self._conversations.later(entry)
+            return event_item(entry, attempt, given, is_repeat=tried != UNTRIED, later=later)
         except BadJson as error:
             verdict = Verdict("fail", reason=f"the inbox holds no event: {error}", slots_used=0)
-            await self._conclude(entry, 1, {}, await self._judged(entry, verdict), 0)
+            await self._conclude(entry, attempt, {}, await self._judged(entry, verdict), 0)
             return None
 
     async def _composed(
@@ -209,7 +213,7 @@ class Packing(Handling):
     ) -> dict[str, Verdict]:
         """Return the worker's verdicts by entry. An entry without one was not begun, or its worker ended before."""
         for entry in entries:
-            self._note("handed out", entry, "", attempt=1, worker=worker.pid)
+            self._note("handed out", entry, "", attempt=items[entry.entry]["attempt"], worker=worker.pid)
         listed = list(items.values())
         paused = self.pauses.paused_methods(self._clock.now_ms())
         job = compose_job(self._settings, self._claim, self.bot, self.config, listed, self._delta, paused=paused)
@@ -244,25 +248,25 @@ class Packing(Handling):
 
     async def _take_in(self, entry: Entry, item: dict[str, Any], ends: dict[str, Verdict], worker: int) -> None:
         """Put one composed reply into the outbox, or conclude what got none."""
-        verdict = ends.get(entry.entry)
+        verdict, attempt = ends.get(entry.entry), item["attempt"]
         if verdict is None or verdict.alone:
             if verdict is not None:
                 self._alone.add(entry.entry)
                 await self._judged(entry, verdict)
-            await self._again(entry, "not composed with others", verdict)
+            await self._again(entry, attempt, verdict)
         elif verdict.outcome in ("done", "unsolved") and isinstance(verdict.raw.get("composed"), dict):
-            now_ms, is_new = self._clock.now_ms(), not item["repeat"]
-            composed = Composed(entry, 1, item["event"], verdict.raw, worker, now_ms, slots=verdict, is_new=is_new)
+            composed = Composed(entry, attempt, item["event"], verdict.raw, worker, self._clock.now_ms(), slots=verdict)
+            composed.is_new = not item["repeat"]
             composed.sent = {int(number): told for number, told in verdict.raw["composed"].get("sent", {}).items()}
             if not composed.go_on():
-                await self._conclude(entry, 1, item["event"], await self._judged(entry, whole(composed)), worker)
+                await self._conclude(entry, attempt, item["event"], await self._judged(entry, whole(composed)), worker)
             elif self.pauses.rests:
-                await self._give_back(composed, "the bot rests")
+                await self._give_back(composed)
             else:
                 self.pauses.composed()
                 self._outbox.put(composed)
         else:
-            await self._conclude(entry, 1, item["event"], await self._judged(entry, verdict), worker)
+            await self._conclude(entry, attempt, item["event"], await self._judged(entry, verdict), worker)
 
     # Sending.
 
@@ -272,7 +276,7 @@ class Packing(Handling):
         now_ms = self._clock.now_ms()
         late = [composed for composed in batch if now_ms - composed.composed_ms > KEPT_MS]
         batch = [composed for composed in batch if composed not in late]
-        await asyncio.gather(*(self._give_back(composed, "composed long ago") for composed in late))
+        await asyncio.gather(*(self._give_back(composed) for composed in late))
         if batch:
             await self._send_all(batch, worker)
 
@@ -293,7 +297,7 @@ class Packing(Handling):
         if self.pauses.rests:  # since a moment
             self._slots_left.ended(0, self._clock.now_ms())
             await self._insist(limiter.end_batch_slots(self._claim, name, 0, ()))
-            await asyncio.gather(*(self._give_back(composed, "the bot rests") for composed in batch))
+            await asyncio.gather(*(self._give_back(composed) for composed in batch))
             return
         for composed in batch:
             self.pauses.begin(composed.entry.entry, self._clock.now_ms())
@@ -358,22 +362,24 @@ class Packing(Handling):
         age_ms = max(self._clock.now_ms() - composed.entry.accepted_ms, 0) + FORGET_SPARE_MS
         return bool(await self._insist(forget_composed(self._claim, composed.entry.entry, age_ms)) == 1)
 
-    async def _give_back(self, composed: Composed, reason: str) -> None:
+    async def _give_back(self, composed: Composed) -> None:
         """Let an event whose reply was not sent count as not begun: no doubt is left of what people saw."""
         is_forgotten = await self._forget(composed)
-        await self._again(composed.entry, reason, composed.slots, is_untried=is_forgotten)
+        await self._again(composed.entry, composed.attempt, composed.slots, is_untried=is_forgotten)
 
-    async def _again(self, entry: Entry, reason: str, told: Verdict | None = None, *, is_untried: bool = False) -> None:
+    async def _again(
+        self, entry: Entry, attempt: int, told: Verdict | None = None, *, is_untried: bool = False
+    ) -> None:
         """Let an entry that was begun, and did nothing wrong, have its turn again at once. ``told`` knows its slots."""
         slots = {} if told is None else self._slots(told)
-        call = inbox.retry(self._claim, entry, 1, 0, reason, counted=False, **slots)
+        call = inbox.retry(self._claim, entry, attempt, 0, "", counted=False, **slots)
         match inbox.retried(await self._insist(call)):
             case Due(now_ms, due_ms):
                 self._clock.seen(now_ms)
                 if is_untried:
                     self._conversations.put_back(entry)
                 else:
-                    self._conversations.delay(entry, Tried(0, due_ms, reason))
+                    self._conversations.delay(entry, Tried(attempt - 1, due_ms, ""))
             case Gone():
                 self._conversations.finish(entry)
             case _:

@@ -7,7 +7,7 @@ import redis
 
 from db import keys
 from db.limiter import LeaseLost
-from db.marks import MarkKeeper, later_messages
+from db.marks import MarkKeeper
 
 LEASE = ("lease:anna", "host:1")
 REPLY = {"parts": [{"text": "привет", "random_id": 5}]}
@@ -56,10 +56,3 @@ def test_a_lane_that_was_taken_over_can_neither_begin_nor_note(keeper: MarkKeepe
 def test_noting_a_part_after_the_settle_leaves_nothing_behind(keeper: MarkKeeper, clean_redis: redis.Redis) -> None:
     keeper.sent(0, 1)
     assert clean_redis.exists(keys.reply_mark(77, "5-0")) == 0
-
-
-def test_later_messages_are_counted_by_their_numbers_in_the_conversation(clean_redis: redis.Redis) -> None:
-    for number, (peer, cmid) in enumerate([(11, 100), (12, 900), (11, 101), (11, 130)] + [(13, 1)] * 600 + [(11, 160)]):
-        clean_redis.xadd(keys.inbox("anna"), {"p": peer, "c": cmid}, id=f"{number + 1}-0")
-    assert later_messages(clean_redis, "anna", "1-0", 11, 100) == 60
-    assert later_messages(clean_redis, "anna", "1-0", 12, 900) == 0

@@ -176,6 +176,7 @@ class Bench:
             "slots": 1,
             "base_delta": self._delta,
             "deadline_ms": 10_000,
+            "later": 0,
             "accepted_ms": int(time.time() * 1000),
         }
 

@@ -54,7 +54,7 @@ def worker(bench: Bench) -> Iterator[Worker]:
 
 def compose(worker: Worker, *jobs: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Let a worker compose the replies to several events; return its verdicts by entry."""
-    names = ("person", "event", "entry", "attempt", "repeat", "accepted_ms")
+    names = ("person", "event", "entry", "attempt", "repeat", "later", "accepted_ms")
     items = [{name: job[name] for name in names if name in job} for job in jobs]
     worker.give({**{name: jobs[0][name] for name in COMMON}, "job": "c1", "kind": "compose", "items": items})
     for job in jobs:

@@ -72,7 +72,7 @@ def test_the_jobs_for_several_messages_are_told() -> None:
     sending = Composed(entry, 1, {}, verdict, 1, 0, slots=parse_verdict(verdict)).sending()
     assert set(table("field of an item of `send_batch`")) == set(sending) == {one.name for one in fields(Sending)}
     batch = batch_job(*known, "batch-1", 0, [sending])
-    assert set(batch) == set(job()) - {"event", "person", "repeat", "accepted_ms", "base_delta"} | {"items"}
+    assert set(batch) == set(job()) - {"event", "person", "repeat", "later", "accepted_ms", "base_delta"} | {"items"}
 
 
 @pytest.mark.parametrize(

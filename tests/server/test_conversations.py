@@ -54,6 +54,14 @@ def test_each_conversation_is_taken_in_order(shape: list[tuple[int, int]]) -> No
     assert len(index) == 0 and index.in_flight == 0
 
 
+def test_what_came_later_is_counted_by_the_numbers_in_the_conversation() -> None:
+    index = Conversations(1000)
+    for number, (peer_id, cmid) in enumerate([(11, 100), (12, 900), (11, 101), (11, 130), (11, 160), (13, 0)]):
+        index.add(entry(number + 1, peer_id, cmid))
+    taken = {item.peer_id: index.later(item) for item in (index.take(0), index.take(0), index.take(0)) if item}
+    assert taken == {11: 60, 12: 0, 13: 0}
+
+
 def test_conversations_take_turns() -> None:
     index = Conversations(1000)
     for number in range(1, 5):

@@ -46,6 +46,27 @@ def test_a_backlog_goes_out_in_batches_and_a_message_alone_at_once(
     assert clean_redis.xlen(keys.inbox("b0")) == 0 and not clean_redis.exists(keys.state("b0"))
 
 
+@pytest.mark.parametrize("reason", ["", "it failed"])
+def test_what_a_dead_host_had_begun_is_composed_again_unless_it_failed(
+    clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path, reason: str
+) -> None:
+    settings = lane_settings(redis_service, tmp_path)
+    for peer_id in range(1, 121):
+        say(clean_redis, "hi", peer_id)
+    begun = [name.decode() for name, _ in clean_redis.xrange(keys.inbox("b0"))][:40]
+    clean_redis.hset(keys.state("b0"), mapping=dict.fromkeys(begun, f"1:0:{reason}"))
+
+    async def scene() -> None:
+        async with running(settings, [make_bot()]) as host:
+            await until(lambda: len(host.steps("done")) == 120)
+            assert {told["entry"] for told in host.steps("done") if told["attempt"] == 2} == set(begun)
+            packed = sum(deed.peer_id for deed in host.deeds("batch"))
+            assert packed <= 80 if reason else packed > 90
+
+    asyncio.run(scene())
+    assert set(rows_by_event(clean_redis).values()) == {1}
+
+
 def test_conversations_keep_their_order_in_batches(
     clean_redis: redis.Redis, redis_service: RedisService, tmp_path: Path
 ) -> None:

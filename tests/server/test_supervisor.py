@@ -107,6 +107,17 @@ def test_killed_child_comes_back_and_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_child_gives_way_as_far_as_it_is_told(tmp_path: Path) -> None:
+    async def script(scene: Scene) -> None:
+        for name, niceness in (("it", 0), ("background", 5)):
+            await scene.supervisor.add(sh("exec sleep 60", name, niceness=niceness))
+            await scene.supervisor.wait_ready(name, 5)
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        assert [os.getpriority(os.PRIO_PROCESS, child.pid) - ours for child in scene.children] == [0, 5]
+
+    play(tmp_path, script)
+
+
 def test_output_reaches_the_file_and_the_listener_to_the_last_line(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         await scene.supervisor.add(sh("echo привет; echo error >&2; printf unfinished; exec sleep 60"))
