@@ -28,6 +28,7 @@ EMBEDDED = "embedded"
 MARIA_USER = "salo"  # of the embedded MariaDB
 TIMEOUT_S = 5  # of a connect, of a command's answer
 PING_EVERY_S = 15  # on a subscriber's quiet connection
+_PLAIN = {"ssl_disabled": True}  # a socket of this machine: else PyMySQL reads all authorities, 30 ms a connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +147,12 @@ def _redis_address(settings: Settings) -> dict[str, Any]:
 
 def _maria_address(settings: Settings) -> dict[str, Any]:
     if is_maria_embedded(settings):
-        return {"unix_socket": _reachable(maria_socket(settings.state)), "user": MARIA_USER}
+        return {"unix_socket": _reachable(maria_socket(settings.state)), "user": MARIA_USER, **_PLAIN}
     url = _split("mariadb", settings.storage.mariadb)
     user: dict[str, Any] = {"user": unquote(url.username or MARIA_USER)}
     sockets = parse_qs(url.query).get("socket")
     if sockets:
-        return {"unix_socket": _reachable(Path(sockets[0])), **user}
+        return {"unix_socket": _reachable(Path(sockets[0])), **user, **_PLAIN}
     authorities = settings.storage.mariadb_ca_file
     if authorities:
         user |= {"ssl_ca": str(Path(authorities).expanduser()), "ssl_verify_identity": True, "ssl_verify_cert": True}

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import redis
 
 from db import limiter
-from db.base import Base
+from db.base import QUERY_LIMIT_S, Base
+from db.errors import StorageUnavailable
 from db.links import redis_client
 from db.marks import Beginning, MarkKeeper
 from db.protocol import CommandResult
@@ -25,10 +26,12 @@ from engine.matching.library import Library
 from engine.message import Message, parse_message
 from engine.people import People
 from engine.slots import Slots
+from engine.sparing import COMMON, Sparing
 from engine.vk.client import VkClient, VkSession
 from engine.vk.errors import VkError, VkUnavailable
 
 REPORT_S = 0.5  # of the deadline kept for the report
+HURRY_S = 1.0  # for what talk can do without: MariaDB may be down, and people wait
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +45,28 @@ class Stores:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = redis_client(settings)
-        self.base = cache(lambda name: Base(name, settings))
+        # Twice the limit and its margin must fit into a job: a worker is killed at its deadline.
+        limit_s = min(QUERY_LIMIT_S, max(settings.engine.deadline_s / 6, 1.0))
+        self.sparing = Sparing(COMMON)
+        self.base = cache(lambda name: Base(name, settings, limit_s, on_outcome=self._learn))
+        self.hurried = cache(lambda name: Base(name, settings, HURRY_S, hurried=True, on_outcome=self._learn))
         self.bot_redis: Callable[[int], redis.Redis] = cache(lambda db: redis_client(settings, db))
-        self.library = Library(self.redis, self.base, settings.state)
-        self.people = People(self.redis, self.base)
+        self.library = Library(self.redis, self.base, settings.state, self.sparing, self.hurried)
+        self.people = People(self.redis, self.hurried, self.sparing)
         self.session = VkSession(settings.vk.api_url, settings.vk.timeout_s)
+
+    def serving_base(self, name: str) -> Base:
+        """Return the way into a base that answers. ``StorageUnavailable``: it does not, and a person waits."""
+        if not self.sparing.may_ask():
+            raise StorageUnavailable("MariaDB did not answer a moment ago")
+        with self.hurried(name).unit():
+            return self.base(name)
+
+    def _learn(self, is_served: bool) -> None:
+        if is_served:
+            self.sparing.answered()
+        else:
+            self.sparing.was_silent()
 
 
 @dataclass(slots=True)

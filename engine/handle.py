@@ -11,6 +11,7 @@ import redis
 
 from db.errors import StorageUnavailable
 from db.limiter import LeaseLost, NoSlot
+from db.redis_errors import is_not_now
 from engine.addressing import Address, find_address
 from engine.answers import needs_names, render
 from engine.commands.dispatch import ChatContext, run_chat_command
@@ -63,8 +64,8 @@ def verdict_of(error: Exception, attempt: int, token: str) -> Verdict:
             return Verdict("retry", reason=str(error), outage=True, alone=True)
         case VkUnavailable() | NoSlot() | StorageUnavailable():
             return Verdict("retry", reason=str(error), outage=True)
-        case redis.ConnectionError() | redis.TimeoutError():
-            return Verdict("retry", reason=f"redis: {type(error).__name__}", outage=True)
+        case redis.RedisError() if is_not_now(error):
+            return Verdict("retry", reason=f"redis: {error}"[:300], outage=True)
     trace = redacted("".join(traceback.format_exception(error)), token)[-TRACE_MAX:]
     reason = redacted(f"{type(error).__name__}: {error}", token)[:300]
     return Verdict("retry", reason=reason, trace=trace)
@@ -195,7 +196,7 @@ def _chat_context(desk: JobDesk, message: Message, address: Address) -> ChatCont
         account_id=message.from_id,
         person=desk.person,
         role=role_of(message.from_id, job.bot.owner, desk.person),
-        base=lambda: stores.base(job.bot.base),
+        base=lambda: stores.serving_base(job.bot.base),
         redis=stores.redis,
         bot_redis=stores.bot_redis(job.bot.db),
         ask=desk.ask,

@@ -17,24 +17,24 @@ from db import keys
 from db.base import Base
 from db.errors import StorageUnavailable
 from db.models import Network, Person
+from engine.sparing import Sparing
 from engine.vk.client import VkClient
 from engine.vk.errors import VkError, VkUnavailable
 
 FRESH_S = 6 * 3600  # of a copy; an older one is read again
 KEEP_BANNED_S = 30 * 24 * 3600  # an old copy of a ban is better than none: MariaDB may be down just now
-SPARE_S = 10  # a MariaDB that did not answer is not asked again by the next job
 NETWORK = "vk"
 
 log = logging.getLogger(__name__)
 
 
 class People:
-    """Looks people up. ``open_base`` gives the way into a base."""
+    """Looks people up. ``open_base`` gives the way into a base, with a limit that talk can bear."""
 
-    def __init__(self, client: redis.Redis, open_base: Callable[[str], Base]) -> None:
+    def __init__(self, client: redis.Redis, open_base: Callable[[str], Base], sparing: Sparing | None = None) -> None:
         self._redis = client
         self._open_base = open_base
-        self._spared_until = 0.0
+        self._sparing = sparing or Sparing()
 
     def known(self, base: str, account_id: int) -> dict[str, str] | None:
         """Return the base's person, empty when it knows none, or None when it cannot be asked."""
@@ -47,7 +47,7 @@ class People:
         return read_s.isdecimal() and abs(time.time() - int(read_s)) > FRESH_S
 
     def _read(self, base: str, account_id: int) -> dict[str, str] | None:
-        if time.monotonic() < self._spared_until:
+        if not self._sparing.may_ask():
             return None
         try:
             with self._open_base(base).unit():
@@ -56,7 +56,6 @@ class People:
                 )
         except (StorageUnavailable, PeeweeException) as error:
             log.warning("person not read base=%s error=%s", base, error)
-            self._spared_until = time.monotonic() + SPARE_S
             return None
         if row is None:
             return {}

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from db.texts import _
 from server.process import Child, spawn
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a child ended, when it is known. ``text`` is a source for the catalogue, ``values`` fill its names.
+
+    ``is_over``: while it says no, a new start is futile. ``is_mended``: the reason is gone, it may start at once.
+    """
+
+    text: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    is_over: Callable[[], bool] | None = None
+    is_mended: bool = False
+
+    def told(self) -> str:
+        """Return the text in the language in use."""
+        return _(self.text).format(**self.values)
+
+    def logged(self) -> str:
+        """Return the text as the log has it."""
+        return self.text.format(**self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +47,8 @@ class ChildSpec:
     essential: bool = False  # tried again for ever
     ready: Callable[[], Awaitable[bool]] | None = None  # asked until it says yes; None: up as soon as it is started
     ready_within_s: float = 60.0  # longer counts as a failure
+    retry_most_s: float | None = None  # bounds the wait before it is started again; None: the restart rules alone
+    after_end: Callable[[Sequence[str]], Cause | None] | None = None  # gets its last words, may mend; in any thread
     stdin: bytes = b""
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 10.0  # until SIGKILL

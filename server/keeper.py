@@ -15,16 +15,17 @@ import psutil
 from db.errors import SaloError
 from db.protocol import ProcessInfo, ProcessState
 from db.texts import _
-from server.childspec import ChildSpec
+from server.childspec import Cause, ChildSpec
 from server.errors import ChildNotReady
 from server.logs import ChildLog
 from server.output import OutputReader
 from server.process import Child
-from server.restarts import RestartHistory, RestartRules, after_failure
+from server.restarts import Restart, RestartHistory, RestartRules, after_failure
 
 log = logging.getLogger(__name__)
 
 _READY_EVERY_S = 0.02
+_CAUSE_EVERY_S = 0.5  # between two looks at whether what ended a child is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,10 @@ class Keeper:
         reason: str | None = None
         try:
             while not self._stopping.is_set():
+                said = self._log.kept
                 reason = await self._live_guarded()
                 if not self._stopping.is_set():
-                    await self._pause_after(reason)
+                    await self._pause_after(reason, await self._cause(self._log.tail_since(said)))
         finally:
             self._enter("stopped", reason)
             self._log.close()
@@ -177,8 +179,18 @@ class Keeper:
         except (SaloError, OSError):
             return False
 
-    async def _pause_after(self, reason: str) -> None:
-        """Note a failure and wait as long as the rules say, or until told to stop."""
+    async def _cause(self, said: Sequence[str]) -> Cause | None:
+        """Ask what its last words mean, and let that be mended."""
+        if self.spec.after_end is None:
+            return None
+        try:
+            return await asyncio.to_thread(self.spec.after_end, said)
+        except Exception:
+            log.exception("cause not found name=%s", self.spec.name)
+            return None
+
+    async def _pause_after(self, reason: str, cause: Cause | None) -> None:
+        """Note a failure and wait as long as the rules say and its cause lasts, or until told to stop."""
         now_s = time.monotonic()
         restart = after_failure(
             self._history,
@@ -189,12 +201,23 @@ class Keeper:
             rules=self._around.rules,
         )
         self._history = restart.history
+        delay_s = _delay_s(restart, self.spec.retry_most_s, cause)
         level = logging.ERROR if restart.history.is_failed else logging.WARNING
-        wait = "never" if restart.delay_s is None else f"{restart.delay_s:.1f}"
+        wait = "never" if delay_s is None else f"{delay_s:.1f}"
         log.log(level, "process ended kind=%s name=%s reason=%r restart_in_s=%s", *self._ids, reason, wait)
+        if cause is not None:
+            log.log(level, "process ended kind=%s name=%s cause=%r", *self._ids, cause.logged())
+            reason = f"{reason}: {cause.told()}"
         self._enter("failed" if restart.history.is_failed else "backoff", reason)
+        await self._wait_stop(delay_s)
+        while cause is not None and cause.is_over is not None and not self._stopping.is_set():
+            if await asyncio.to_thread(cause.is_over):
+                return
+            await self._wait_stop(_CAUSE_EVERY_S)
+
+    async def _wait_stop(self, timeout_s: float | None) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), restart.delay_s)
+            await asyncio.wait_for(self._stopping.wait(), timeout_s)
 
     def _enter(self, state: ProcessState, reason: str | None = None) -> None:
         self._state = state
@@ -215,6 +238,15 @@ class Keeper:
         return ChildNotReady(
             text.format(name=self.spec.name, state=self._state, reason=self._reason or "-", said=said[0][:300])
         )
+
+
+def _delay_s(restart: Restart, most_s: float | None, cause: Cause | None) -> float | None:
+    """Return the wait that the rules give, within the child's own bound; nothing hinders what was mended."""
+    if cause is not None and cause.is_mended:
+        return 0.0
+    if restart.delay_s is None or most_s is None:
+        return restart.delay_s
+    return min(restart.delay_s, most_s)
 
 
 def _memory(pid: int) -> int | None:

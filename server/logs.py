@@ -73,6 +73,7 @@ class ChildLog:
         self._second = int(clock())
         self._lines_this_second = 0
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.kept = 0  # lines, ever
 
     def write(self, line: str) -> None:
         """Keep a line and pass it on, unless the child has said too much in this second."""
@@ -88,6 +89,11 @@ class ChildLog:
         """Return its last lines, the latest last."""
         return list(self._tail)
 
+    def tail_since(self, kept: int) -> Sequence[str]:
+        """Return those of its last lines that came after ``kept`` was what it is named for."""
+        new = self.kept - kept
+        return list(self._tail)[-new:] if new > 0 else []
+
     def close(self) -> None:
         self._tell_dropped()
         self._lines_this_second = 0
@@ -100,6 +106,7 @@ class ChildLog:
 
     def _keep(self, line: str) -> None:
         self._tail.append(line)
+        self.kept += 1
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         self._file.write(f"{stamp}Z {line}\n".encode("utf-8", "replace"))
         self._on_line(self._name, line)

@@ -48,7 +48,9 @@ class RedisService:
         self.process.wait()
 
 
-def start_redis(directory: Path, more: str = "", env: Mapping[str, str] | None = None) -> RedisService:
+def start_redis(
+    directory: Path, more: str = "", env: Mapping[str, str] | None = None, timeout_s: float = 5.0
+) -> RedisService:
     """Start redis-server; ``more`` are further lines of its configuration, ``env`` is its environment."""
     directory.mkdir(parents=True, exist_ok=True)
     program = shutil.which("redis-server") or "/usr/bin/redis-check-rdb"
@@ -76,7 +78,7 @@ def start_redis(directory: Path, more: str = "", env: Mapping[str, str] | None =
         except redis.RedisError:
             return False
 
-    wait_until(answers)
+    wait_until(answers, timeout_s)
     return service
 
 
@@ -96,7 +98,8 @@ class MariaService:
         return f"mysql://salo@/?socket={self.socket}"
 
     def connect(self) -> pymysql.Connection:
-        return pymysql.connect(unix_socket=str(self.socket), user="salo", password=PASSWORD, charset="utf8mb4")
+        plain = {"unix_socket": str(self.socket), "ssl_disabled": True}
+        return pymysql.connect(**plain, user="salo", password=PASSWORD, charset="utf8mb4")
 
     def stop(self) -> None:
         self.process.kill()

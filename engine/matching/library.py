@@ -23,24 +23,38 @@ from engine.errors import BaseUnavailable
 from engine.matching import snapshot
 from engine.matching.book import AnswerRow, PhraseBook
 from engine.matching.normalise import normalise
+from engine.sparing import Sparing
 
 FRESH_S = 60  # age at which a saved book is not taken in place of MariaDB's rows
-SPARE_S = 10  # a MariaDB that did not answer is not asked again by the next job
+SPARE_S = 10  # a base that could not be read is not asked again by the next job
 LOOK_EVERY_S = 30  # for changes that nobody told of: rows written by hand
 
 log = logging.getLogger(__name__)
 
 
 class Library:
-    """Books by base. ``open_base`` gives the way into a base; errors of Redis pass through."""
+    """Books by base. ``open_base`` gives the way into a base; errors of Redis pass through.
 
-    def __init__(self, client: redis.Redis, open_base: Callable[[str], Base], state: StateDir) -> None:
+    ``open_hurried`` gives the same with a limit that talk can bear: it shows whether MariaDB answers at all, unless
+    ``sparing`` knows that it did not a moment ago.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        open_base: Callable[[str], Base],
+        state: StateDir,
+        sparing: Sparing | None = None,
+        open_hurried: Callable[[str], Base] | None = None,
+    ) -> None:
         self._redis = client
         self._open_base = open_base
+        self._sparing = sparing or Sparing()
+        self._open_hurried = open_hurried or open_base
         self._state = state
         self._books: dict[str, PhraseBook] = {}
         self._looked_at: dict[str, float] = {}
-        self._spared_until: dict[str, float] = {}  # base -> when MariaDB, which did not answer, is asked again
+        self._spared_until: dict[str, float] = {}  # base -> when one that could not be read is asked for again
 
     def book(self, base: str, wanted: str) -> PhraseBook:
         """Return the book of ``base``, true at least up to the change ``wanted``. Raises ``BaseUnavailable``."""
@@ -85,16 +99,18 @@ class Library:
     def _read(self, base: str) -> PhraseBook | None:
         """Return the book of MariaDB's rows and save it, or None when MariaDB does not answer."""
         started = time.monotonic()
-        if started < self._spared_until.get(base, 0.0):
+        if started < self._spared_until.get(base, 0.0) or not self._sparing.may_ask():
             return None
         position = delta.position(self._redis, base)  # before the rows: a change told twice is harmless
         try:
+            self._probe(base)
             with self._open_base(base).unit():
                 look = _look()  # before the rows too: what comes between is found by the next look
                 book = PhraseBook((_row(*fields) for fields in _answers()), position, look)
         except (StorageUnavailable, PeeweeException) as error:
             log.warning("base not read base=%s error=%s", base, error)
-            self._spared_until[base] = time.monotonic() + SPARE_S
+            if not isinstance(error, StorageUnavailable):  # this base alone cannot be read: it is not made yet
+                self._spared_until[base] = time.monotonic() + SPARE_S
             return None
         self._looked_at[base] = time.monotonic()
         snapshot.save(self._state.index(base), book, self._life(base))
@@ -112,11 +128,19 @@ class Library:
         return book
 
     def _print(self, base: str) -> str | None:
+        if not self._sparing.may_ask():
+            return None
         try:
+            self._probe(base)
             with self._open_base(base).unit():
                 return _look()
         except (StorageUnavailable, PeeweeException):
             return None
+
+    def _probe(self, base: str) -> None:
+        """Touch the table in a hurry: a server that hangs, or a lock, is given up in time for whoever waits."""
+        with self._open_hurried(base).unit():
+            Answer.select(Answer.id).limit(1).get_or_none()
 
     def _life(self, base: str) -> str:
         """Return what tells this base from an earlier one of its name."""

@@ -14,25 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
-from redis.exceptions import (
-    ClusterDownError,
-    MasterDownError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoScriptError
 
 from db.errors import StorageUnavailable
 from db.inbox import Call
+from db.redis_errors import BROKEN, is_not_now
 
 BATCH_MAX = 512  # commands of one round trip
-_BROKEN = (RedisConnectionError, RedisTimeoutError, OSError)
-# Redis is there but takes nothing now. Every other error it answers is a bug of ours: repeating it helps nobody.
-_NOT_NOW = (*_BROKEN, OutOfMemoryError, ReadOnlyError, MasterDownError, ClusterDownError)
-_NOT_NOW_WORDS = ("MISCONF", "BUSY", "NOREPLICAS")
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +85,7 @@ class BatchedRedis:
             answers = await self._execute([sent.words for sent in batch])
             forgotten = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             again = await self._execute([_whole(batch[at]) for at in forgotten]) if forgotten else []
-        except _BROKEN as error:
+        except BROKEN as error:
             for sent in batch:
                 _fail(sent, StorageUnavailable(f"redis: no answer ({error})"))
             return
@@ -123,8 +111,7 @@ def _whole(sent: _Sent) -> tuple[Any, ...]:
 
 
 def _answer(sent: _Sent, answer: Any) -> None:
-    refused = isinstance(answer, ResponseError) and str(answer).startswith(_NOT_NOW_WORDS)
-    if refused or isinstance(answer, _NOT_NOW):
+    if isinstance(answer, Exception) and is_not_now(answer):
         _fail(sent, StorageUnavailable(f"redis: {answer}"))
     elif isinstance(answer, Exception):
         _fail(sent, answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pymysql
@@ -36,6 +37,8 @@ def check_redis(settings: Settings) -> list[str]:
         info = _redis_info(client, url)
         if _version(info["redis_version"]) < REDIS_MIN:
             raise _too_old(url, f"Redis {info['redis_version']}", f"Redis {_dotted(REDIS_MIN)}")
+        with suppress(redis.RedisError):  # not everybody lets us ask
+            info |= client.config_get("appendfsync")
     try:
         with redis_client(settings, db=needed - 1) as last:
             last.ping()
@@ -80,6 +83,9 @@ def _redis_warnings(url: str, info: dict[str, Any]) -> list[str]:
             "{url} has no append-only file: accepted events are lost when it restarts; "
             "set appendonly yes and appendfsync always"
         )
+        warnings.append(text.format(url=url))
+    elif info.get("appendfsync", "always") != "always":
+        text = _("{url} answers before its log is on disk: a power cut loses accepted events; set appendfsync always")
         warnings.append(text.format(url=url))
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":

@@ -16,12 +16,14 @@ from db.state import StateDir
 from db.texts import _
 from server.childspec import ChildSpec
 from server.process import child_environment, spawn
+from server.storage.causes import RETRY_MOST_S, maria_cause
 from server.storage.lock import StateLock
 from server.storage.passwords import ensure_password
 from server.storage.programs import maria_program
 
 NAME = "mariadb"
 _INIT_S = 120.0
+_CONNECTIONS_MIN = 151  # MariaDB's own default
 _SYSTEM_TABLES = ("mysql_system_tables", "mysql_performance_tables", "mysql_system_tables_data")
 
 
@@ -45,6 +47,8 @@ def mariadb_spec(settings: Settings, lock: StateLock) -> ChildSpec:
         cwd=state.mariadb,
         pass_fds=(lock.fd,),
         essential=True,
+        retry_most_s=RETRY_MOST_S,
+        after_end=lambda said: maria_cause(state.mariadb, said),
         ready=lambda: asyncio.to_thread(mariadb_answers, settings),
         ready_within_s=600.0,  # recovery after a crash may take its time
         stop_grace_s=60.0,
@@ -86,6 +90,7 @@ def _command(settings: Settings, data: Path) -> list[str]:
         "--performance-schema=OFF",
         "--character-set-server=utf8mb4",
         "--default-time-zone=+00:00",
+        f"--max-connections={_connections(settings)}",
         f"--innodb-buffer-pool-size={settings.storage.mariadb_pool_mb}M",
         "--innodb-log-file-size=16M",
         "--innodb-flush-log-at-trx-commit=1",
@@ -99,6 +104,11 @@ def _command(settings: Settings, data: Path) -> list[str]:
     if os.geteuid() == 0:
         command.append("--user=root")  # it refuses to run as root unless told
     return command
+
+
+def _connections(settings: Settings) -> int:
+    """Return how many we may need: each worker has two to each base it met, so this is enough for four bases."""
+    return max(_CONNECTIONS_MIN, 64 + 8 * (settings.engine.workers + settings.tickers.workers))
 
 
 def _share(base: Path) -> Path:

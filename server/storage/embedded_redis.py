@@ -11,6 +11,7 @@ from db.links import redis_client, redis_password_file, redis_socket
 from db.settings import Settings
 from server.childspec import ChildSpec
 from server.process import child_environment
+from server.storage.causes import RETRY_MOST_S, redis_cause
 from server.storage.lock import StateLock
 from server.storage.passwords import ensure_password
 from server.storage.programs import redis_program
@@ -31,6 +32,8 @@ def redis_spec(settings: Settings, lock: StateLock) -> ChildSpec:
         stdin=redis_options(settings, password).encode(),
         pass_fds=(lock.fd,),
         essential=True,
+        retry_most_s=RETRY_MOST_S,
+        after_end=lambda said: redis_cause(directory, said),
         ready=lambda: asyncio.to_thread(redis_answers, settings),
         ready_within_s=600.0,  # it reads its whole file first
         stop_grace_s=30.0,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from server.storage.lock import PLATFORM, SESSION, StateLock
 
 WAIT_S = 15.0  # for another command to end, for a platform to come up or go down
 _POLL_S = 0.01
+_LAST_BYTES, _LAST_LINES = 4096, 4  # of a server that ended: older ones may be of another life
 
 
 @contextmanager
@@ -37,12 +39,13 @@ def open_storage(settings: Settings, wait_s: float = WAIT_S) -> Iterator[None]:
         lock = _own_or_shared(settings, wait_s)
         if lock is not None:
             stack.callback(lock.close)
-            children = {}
-            for spec in embedded_specs(settings, lock):
+            children: dict[str, Child] = {}
+            specs = embedded_specs(settings, lock)
+            for spec in specs:
                 children[spec.name] = _start(settings.state, spec)
                 # The stack unwinds backwards: MariaDB stops before Redis, and both before the lock is let go.
-                stack.callback(_stop, spec, children[spec.name])
-            _wait_until_answers(settings, children)
+                stack.callback(_stop, spec, children)
+            _wait_until_answers(settings, specs, children)
         yield
 
 
@@ -72,21 +75,40 @@ def _start(state: StateDir, spec: ChildSpec) -> Child:
         os.close(log)
 
 
-def _stop(spec: ChildSpec, child: Child) -> None:
+def _stop(spec: ChildSpec, children: dict[str, Child]) -> None:
+    child = children[spec.name]
     child.signal(spec.stop_signal)
     if child.wait(spec.stop_grace_s) is None:
         child.kill()
         child.wait(spec.stop_grace_s)
 
 
-def _wait_until_answers(settings: Settings, children: dict[str, Child]) -> None:
+def _wait_until_answers(settings: Settings, specs: Sequence[ChildSpec], children: dict[str, Child]) -> None:
     """Wait for recovery after a crash, however long it honestly takes, but not for a server that has ended."""
     while not storage_answers(settings):
-        for name, child in children.items():
-            if child.reap():
-                text = _("{name} does not come up: {reason}; see {log}")
-                raise ChildNotReady(text.format(name=name, reason=child.exit, log=_log(settings.state, name)))
+        for spec in specs:
+            if children[spec.name].reap():
+                children[spec.name] = _mended(settings.state, spec, children[spec.name])
         time.sleep(_POLL_S)
+
+
+def _mended(state: StateDir, spec: ChildSpec, ended: Child) -> Child:
+    """Start a server again whose files could be mended. Raises ``ChildNotReady`` with what it died of."""
+    log = _log(state, spec.name)
+    cause = spec.after_end(_last_lines(log)) if spec.after_end else None
+    if cause is not None and cause.is_mended:
+        print(f"{spec.name}: {cause.told()}", file=sys.stderr)
+        return _start(state, spec)
+    text = _("{name} does not come up: {reason}; see {log}")
+    reason = f"{ended.exit}: {cause.told()}" if cause else ended.exit
+    raise ChildNotReady(text.format(name=spec.name, reason=reason, log=log))
+
+
+def _last_lines(log: Path) -> list[str]:
+    """Return the last words in a log."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - _LAST_BYTES, 0))
+        return file.read().decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
 
 
 def _log(state: StateDir, name: str) -> Path:

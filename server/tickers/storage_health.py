@@ -9,5 +9,6 @@ TICKER = Ticker(
     Scope.HOST,
     period_s=lambda settings: settings.storage_health_s,
     deadline_s=lambda settings: settings.storage_health_deadline_s,
+    recheck_s=1.0,
     lamps=("redis", "mariadb", "disk"),
 )

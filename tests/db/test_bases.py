@@ -157,6 +157,28 @@ def test_query_over_the_limit_is_stopped_and_the_connection_stays(base: Base) ->
         assert base.database.execute_sql("SELECT 1").fetchone()[0] == 1
 
 
+def test_a_locked_table_is_given_up_within_the_limit_and_not_waited_for_twice(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.base.REPEAT_WITHIN_S", 0.5)
+    outcomes: list[bool] = []
+    other = Base(base.name, base.settings, 1, hurried=True, on_outcome=outcomes.append)
+    with base.unit():
+        base.database.execute_sql("LOCK TABLES user WRITE")
+        with pytest.raises(StorageUnavailable):
+            other.run(lambda: Person.select().count())
+        base.database.execute_sql("UNLOCK TABLES")
+    assert other.run(lambda: Person.select().count()) == 0
+    assert outcomes == [False, True]
+    other.close()
+
+
+@pytest.mark.parametrize("code", [1040, 1114, 1203, 1205, 1290, 1969])
+def test_a_server_that_is_full_or_busy_counts_as_one_that_is_away(base: Base, code: int) -> None:
+    with pytest.raises(StorageUnavailable), base.unit():
+        raise OperationalError(code, "not now")
+
+
 @pytest.fixture
 def own_maria(tmp_path: Path) -> Iterator[list[MariaService]]:
     """A MariaDB that a test may kill."""

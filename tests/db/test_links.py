@@ -101,7 +101,7 @@ def test_redis_url_is_understood(tmp_path: Path, url: str, expected: dict[str, o
     ("url", "expected"),
     [
         ("mysql://bot%40home@db:3307", {"host": "db", "port": 3307, "user": "bot@home"}),
-        ("mysql://salo@/?socket=/run/m.sock", {"unix_socket": "/run/m.sock", "user": "salo"}),
+        ("mysql://salo@/?socket=/run/m.sock", {"unix_socket": "/run/m.sock", "user": "salo", "ssl_disabled": True}),
     ],
 )
 def test_mariadb_url_is_understood(tmp_path: Path, url: str, expected: dict[str, object]) -> None:

@@ -20,7 +20,7 @@ from db.settings import Settings
 from engine.tickers.bot_health import own_group, token_refused
 from engine.tickers.desk import TickDesk
 from engine.tickers.finding import Finding, report, rounded_ms
-from engine.tickers.storage_health import check, disk_state, maria_state, redis_state
+from engine.tickers.storage_health import check, disk_state, journal_state, maria_state, redis_state
 from engine.vk.errors import VkError
 from tests.emulation import EmulatorClient, running_emulator
 from tests.engine.bench import GROUP, LEASE, TOKEN, Bench, Room, Worker, open_room
@@ -234,6 +234,14 @@ def test_memory_of_redis_is_told_before_events_are_refused(used: int, state: str
     assert redis_state(memory, {}, 0.1).state == state
     assert redis_state({"used_memory": used << 20, "maxmemory": 0}, {}, 0.1).state == "ok"
     assert redis_state(memory, {"aof_last_write_status": "err"}, 0.1).state == "bad"
+    assert redis_state({"used_memory": used, "maxmemory": 100}, {}, 0.1).state == state
+
+
+@pytest.mark.parametrize(("oldest_s", "state"), [(0.0, "ok"), (9.9, "ok"), (10.0, "warn"), (3600.0, "warn")])
+def test_rows_that_mariadb_does_not_take_are_told(oldest_s: float, state: str) -> None:
+    found = journal_state(Finding("ok", "well", {}, 0.5), 7, oldest_s)
+    assert (found.state, found.ms) == (state, 0.5)
+    assert found.text == "well" or "7 rows" in found.logged()
 
 
 def test_connections_and_disk_are_told_before_they_end() -> None:

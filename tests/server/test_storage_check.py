@@ -35,7 +35,7 @@ def changed(settings: Settings, **storage: object) -> Settings:
 @pytest.fixture
 def configured(clean_redis: redis.Redis) -> Iterator[redis.Redis]:
     """A Redis whose settings a test may change."""
-    kept = {name: clean_redis.config_get(name)[name] for name in ("appendonly", "maxmemory-policy")}
+    kept = {name: clean_redis.config_get(name)[name] for name in ("appendonly", "appendfsync", "maxmemory-policy")}
     yield clean_redis
     for name, value in kept.items():
         clean_redis.config_set(name, value)
@@ -67,6 +67,12 @@ def test_missing_durability_is_warned_of(settings: Settings, configured: redis.R
     lost, thrown = check_redis(settings)
     assert "appendonly yes" in lost
     assert "allkeys-lru" in thrown
+
+
+def test_a_log_that_is_flushed_later_is_warned_of(settings: Settings, configured: redis.Redis) -> None:
+    configured.config_set("appendfsync", "everysec")
+    (late,) = check_redis(settings)
+    assert "set appendfsync always" in late
 
 
 def test_wrong_password_and_unreachable_server_are_told_apart(settings: Settings, tmp_path: Path) -> None:

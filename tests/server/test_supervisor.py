@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from db.links import maria_arguments, redis_client
 from db.protocol import ProcessInfo
 from db.settings import Settings
 from db.texts import use_language
+from server.childspec import Cause
 from server.errors import ChildNotReady
 from server.process import LIVING, Child
 from server.restarts import RestartRules
@@ -305,3 +307,51 @@ def ask(settings: Settings, *statements: str) -> tuple[object, ...]:
         for statement in statements:
             cursor.execute(statement)
         return cursor.fetchone() or ()
+
+
+def test_a_child_waits_as_long_as_its_cause_lasts_and_tells_it(tmp_path: Path) -> None:
+    heard: list[list[str]] = []
+    is_over = threading.Event()
+
+    def cause(said: Sequence[str]) -> Cause:
+        heard.append(list(said))
+        return Cause("no {what}", {"what": "room"}, is_over=is_over.is_set)
+
+    async def script(scene: Scene) -> None:
+        await scene.supervisor.add(sh("echo before; echo full; exit 1", essential=True, after_end=cause))
+        await until(lambda: scene.info().state == "backoff")
+        assert scene.info().reason == "exited with 1: no room"
+        await asyncio.sleep(0.3)  # far above the longest delay of the rules
+        assert scene.info().restarts == 0
+        is_over.set()
+        await until(lambda: scene.info().restarts >= 2)
+
+    play(tmp_path, script)
+    assert heard[0] == heard[1] == ["before", "full"]
+
+
+def test_a_child_whose_cause_was_mended_starts_at_once_and_others_within_their_bound(tmp_path: Path) -> None:
+    rules = RestartRules(first_s=60.0, most_s=60.0)
+
+    async def script(scene: Scene) -> None:
+        mended = sh("exit 1", "mended", after_end=lambda _said: Cause("it was torn", is_mended=True))
+        await scene.supervisor.add(mended)
+        await scene.supervisor.add(sh("exit 1", "bounded", retry_most_s=0.01))
+        await until(lambda: scene.info("mended").restarts and scene.info("bounded").restarts)
+
+    play(tmp_path, script, rules)
+
+
+def test_a_child_whose_cause_cannot_be_found_comes_back_and_one_that_waits_can_be_stopped(
+    tmp_path: Path,
+) -> None:
+    def fail(_said: Sequence[str]) -> Cause:
+        raise RuntimeError("no files")
+
+    async def script(scene: Scene) -> None:
+        await scene.supervisor.add(sh("exit 1", "one", after_end=fail))
+        await scene.supervisor.add(sh("exit 1", "other", after_end=lambda _said: Cause("never", is_over=lambda: False)))
+        await until(lambda: scene.info("one").restarts and scene.info("other").state == "backoff")
+        await asyncio.wait_for(scene.supervisor.stop("other"), 5)
+
+    play(tmp_path, script)
