@@ -181,28 +181,45 @@ class SyncClient:
 
     def evalsha(self, sha: str, count: int, *words: Any) -> Any:
         if NAMES.get(sha) != "mark_begin":
-            return self._ask(("EVALSHA", sha, count, *words))
+            return self._one(("EVALSHA", sha, count, *words))
         self._step("mark")
-        answer = self._ask(("EVALSHA", sha, count, *words))
+        answer = self._one(("EVALSHA", sha, count, *words))
         self._step("marked")
         return answer
 
+    def pipeline(self, transaction: bool) -> _Pipeline:
+        assert not transaction
+        return _Pipeline(self)
+
+    def ask_all(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """Return the answers to several scripts that write marks, sent as one."""
+        self._step("mark")
+        answers = self._ask(*commands)
+        self._step("marked")
+        return answers
+
     def eval(self, text: str, count: int, *words: Any) -> Any:
-        return self._ask(("EVAL", text, count, *words))
+        return self._one(("EVAL", text, count, *words))
 
     def get(self, key: str) -> Any:
-        return self._ask(("GET", key))
+        return self._one(("GET", key))
 
     def set(self, key: str, value: str, px: int) -> Any:
-        return self._ask(("SET", key, value, "PX", px))
+        return self._one(("SET", key, value, "PX", px))
 
     def delete(self, key: str) -> Any:
-        return self._ask(("DEL", key))
+        return self._one(("DEL", key))
 
     def xrange(self, key: str, low: str, high: str, count: int) -> Any:
-        return self._ask(("XRANGE", key, low, high, "COUNT", count))
+        return self._one(("XRANGE", key, low, high, "COUNT", count))
 
-    def _ask(self, words: tuple[Any, ...]) -> Any:
+    def _one(self, words: tuple[Any, ...]) -> Any:
+        answer = self._ask(words)[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _ask(self, *commands: tuple[Any, ...]) -> list[Any]:
         self._process.sleep(self._road.delay_s())
         waited_s = 0.0
         while self._road.server.is_frozen:
@@ -210,11 +227,24 @@ class SyncClient:
                 raise redis.TimeoutError("no answer")
             self._process.sleep(0.1)
             waited_s += 0.1
-        answer = self._road.exchange([words], self._db)[0]
+        answers = self._road.exchange(list(commands), self._db)
         self._process.sleep(self._road.delay_s())
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        return answers
+
+
+class _Pipeline:
+    """Scripts that are sent together."""
+
+    def __init__(self, client: SyncClient) -> None:
+        self._client = client
+        self._commands: list[tuple[Any, ...]] = []
+
+    def evalsha(self, sha: str, count: int, *words: Any) -> None:
+        self._commands.append(("EVALSHA", sha, count, *words))
+
+    def execute(self, raise_on_error: bool) -> list[Any]:
+        assert not raise_on_error
+        return self._client.ask_all(self._commands)
 
 
 def _answer(future: asyncio.Future[Any], value: Any) -> None:

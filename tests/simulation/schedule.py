@@ -72,6 +72,7 @@ class Schedule:
     workers: int
     bots: int
     per_second: int
+    batch: int  # replies of one request
     attempts: int
     lease_s: float
     deadline_s: float
@@ -91,7 +92,7 @@ class Schedule:
         """Yield it for a reader, what breaks last."""
         yield (
             f"hosts={len(self.skews_s)} skews_s={self.skews_s} workers={self.workers} bots={self.bots} "
-            f"per_second={self.per_second} attempts={self.attempts} lease_s={self.lease_s} "
+            f"per_second={self.per_second} batch={self.batch} attempts={self.attempts} lease_s={self.lease_s} "
             f"deadline_s={self.deadline_s} conversation_max={self.conversation_max} max_age_s={self.max_age_s} "
             f"changed_s={self.changed_s} nameless={self.nameless}"
         )
@@ -125,14 +126,16 @@ def make_schedule(seed: int) -> Schedule:
     hosts = dice.choice((1, 1, 2, 2, 3))
     bots = dice.choice((1, 1, 2))
     calm = dice.random() < 0.05
-    said = tuple(_said(dice, bots, calm))
+    batch = dice.choice((1, 25, 25, 3))
+    said = tuple(_said(dice, bots, calm, packed=batch > 1))
     faults = () if calm else tuple(_fault(dice, hosts) for _ in range(dice.choice((0, 1, 1, 2, 3, 5))))
     return Schedule(
         seed=seed,
         skews_s=tuple(dice.choice((0.0, 0.0, dice.uniform(-3, 3), dice.uniform(-9000, 9000))) for _ in range(hosts)),
         workers=dice.choice((1, 2, 2, 3)),
         bots=bots,
-        per_second=dice.choice((1, 2, 3, 20)),
+        per_second=dice.choice((1, 2, 3, 20) if batch == 1 else (1, 1, 2, 3)),
+        batch=batch,
         attempts=dice.choice((2, 3, 3, 4)),
         lease_s=dice.choice((0.5, 0.9, 1.5, 3.0)),
         deadline_s=dice.choice((0.7, 1.5, 2.5)),
@@ -145,10 +148,10 @@ def make_schedule(seed: int) -> Schedule:
     )
 
 
-def _said(dice: random.Random, bots: int, calm: bool) -> Iterator[Said]:
+def _said(dice: random.Random, bots: int, calm: bool, *, packed: bool) -> Iterator[Said]:
     """Yield events of a few conversations. VK posts in parallel: their order is not always that of their numbers."""
     numbers: dict[tuple[int, int], int] = {}
-    peers, at_s = dice.choice((1, 1, 2, 3)), 0.0
+    peers, at_s = dice.choice((3, 4, 5) if packed else (1, 1, 2, 3)), 0.0
     pause_s = dice.choice((0.02, 0.2, 0.6))
     for count in range(dice.choice((1, 2, 3, 4, 6, 8))):
         bot, peer = dice.randrange(bots), dice.randrange(peers)

@@ -24,7 +24,7 @@ from db.bots import Bot
 from db.secret import Secret
 from db.settings import Settings
 from db.slots import HEIR_MS
-from engine.job import Job
+from engine.job import BatchJob, Job
 from engine.verdict import Verdict
 from tests.simulation.clients import Road, SyncClient
 from tests.simulation.green import GreenProcess
@@ -64,9 +64,11 @@ class Stage:
         self.begun_s: dict[str, float] = {}  # their first jobs
         self.starts: Counter[str] = Counter()  # of jobs
         self.outages: Counter[str] = Counter()  # of their ends, those that do not count
+        self.batches = 0
         self.promised = 0  # events that VK got ok for
         self.is_done = self.is_ending = False
         self._events: dict[tuple[bytes, bytes], str] = {}  # inbox, entry
+        self._refusals: dict[int, int] = {}  # random_id -> VK's error
         self._triggers: dict[tuple[str, int, str], list[Fault]] = defaultdict(list)
         for fault in schedule.faults:
             if fault.script:
@@ -233,17 +235,43 @@ class Stage:
         if job.attempt > self.schedule.attempts:
             self.wrong.append(f"{job.event_id}: attempt {job.attempt} was begun")
         counted = self.starts[job.event_id] - self.outages[job.event_id]
-        if counted > self.schedule.attempts:
+        if counted > self.schedule.attempts and self.schedule.batch == 1:  # what was composed may be given back
             self.wrong.append(f"{job.event_id}: {counted} jobs that count were begun")
         troubles: dict[str, list[Trouble]] = defaultdict(list)
-        for trouble in self.said[job.event_id].troubles:
-            if trouble.start == self.starts[job.event_id]:
-                troubles[trouble.step].append(trouble)
+        for trouble in self._troubles_of(job.event_id):
+            troubles[trouble.step].append(trouble)
         return troubles
 
     def ends(self, job: Job, verdict: Verdict) -> None:
         self.tell(f"verdict on {job.event_id}: {verdict.outcome} {verdict.reason or ''}")
         self.outages[job.event_id] += verdict.outage
+
+    def composed(self, job: Job, end: dict[str, Any]) -> None:
+        """Note what became of one event of a list."""
+        self.tell(f"composed {job.event_id}: {end['verdict']} {end.get('reason') or ''}")
+        self.outages[job.event_id] += bool(end.get("outage"))
+
+    def sends(self, worker: WorkerProcess, job: BatchJob) -> dict[str, list[Trouble]]:
+        """Note that a worker begins a batch; returns what happens to it: the troubles of all who have a part in it."""
+        events = [self._events[keys.inbox(job.job.bot.name).encode(), one.entry.encode()] for one in job.sendings]
+        self.tell(f"{worker.name}: batch of {' '.join(events)}")
+        self.batches += 1
+        troubles: dict[str, list[Trouble]] = defaultdict(list)
+        for event, one in zip(events, job.sendings, strict=True):
+            for trouble in self._troubles_of(event):
+                if trouble.what.startswith("code "):
+                    self._refusals[one.random_id] = int(trouble.what.removeprefix("code "))
+                elif trouble.step in ("send", "sent", "verdict"):
+                    troubles[trouble.step].append(trouble)
+        return troubles
+
+    def refusal(self, random_id: int) -> int:
+        """Return the error that VK has for one part of a batch, once; 0: none."""
+        return self._refusals.pop(random_id, 0)
+
+    def _troubles_of(self, event_id: str) -> list[Trouble]:
+        troubles = self.said[event_id].troubles
+        return [trouble for trouble in troubles if trouble.start == self.starts[event_id]]
 
     def is_honest(self, job: Job | None) -> bool:
         """Say whether a job has the right to a request now: its lease is valid, its deadline is not over."""
@@ -258,12 +286,12 @@ class Stage:
         mine = self.said[job.event_id]
         for host in self.hosts:
             for other in host.workers:
-                beside = other.job
-                if other is worker or beside is None or not other.is_alive or not self.holds_lane(beside):
+                if other is worker or not other.is_alive:
                     continue
-                theirs = self.said[beside.event_id]
-                if (theirs.bot, theirs.peer_id) == (mine.bot, mine.peer_id):
-                    self.wrong.append(f"{job.event_id} was begun beside {beside.event_id} of its conversation")
+                for beside in filter(self.holds_lane, other.events):
+                    theirs = self.said[beside.event_id]
+                    if (theirs.bot, theirs.peer_id) == (mine.bot, mine.peer_id):
+                        self.wrong.append(f"{job.event_id} was begun beside {beside.event_id} of its conversation")
 
     def _added(self, key: bytes, entry: bytes, words: list[bytes]) -> None:
         if key.startswith(b"inbox:"):
@@ -297,7 +325,7 @@ def _settings(schedule: Schedule, settings: Settings) -> Settings:
         update={
             "lanes": settings.lanes.model_copy(update=lanes),
             "engine": settings.engine.model_copy(update=pool),
-            "vk": settings.vk.model_copy(update={"requests_per_s": schedule.per_second, "batch": 1}),
+            "vk": settings.vk.model_copy(update={"requests_per_s": schedule.per_second, "batch": schedule.batch}),
         }
     )
 

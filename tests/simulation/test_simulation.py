@@ -1,7 +1,7 @@
 """Thousands of schedules of lanes, leases, retries, reply marks and settles, in virtual time, from seeds.
 
 ``SALO_SIM_SEED=N`` plays that one schedule again and tells its story; ``SALO_SIM_COUNT`` plays more or fewer,
-``SALO_SIM_FIRST`` others. Replies go out one by one (``[vk] batch = 1``): packing has its own tests.
+``SALO_SIM_FIRST`` others. In most of them replies are packed, since few requests are allowed.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def test_nothing_is_lost_doubled_or_out_of_order(settings: Settings, capsys: pyt
             events=len(stage.said),
             faults=sum(len(said.troubles) for said in stage.schedule.said) + len(stage.schedule.faults),
             jobs=stage.starts.total(),
+            batches=stage.batches,
             hidden=stage.vk.repeats,
             virtual_s=int(stage.world.now_s),
         )

@@ -38,11 +38,21 @@ class Recorder:
 
     def take(self, group_id: int, method: str, values: dict[str, Any], *, honest: bool) -> Any:
         """Return the answer to one request. ``honest``: its job holds the lane at this moment."""
-        self.requests.setdefault(group_id, []).append((self._world.now_s, honest))
+        self._count(group_id, honest)
         if method == "users.get":
             return [{"first_name": "Anna", "last_name": "K"}]
-        if method != "messages.send":
-            return 1
+        return self._send(group_id, values) if method == "messages.send" else 1
+
+    def take_all(self, group_id: int, calls: list[dict[str, Any]], refused: list[int], *, honest: bool) -> list[Any]:
+        """Return the answers to the sends of one ``execute``, ``False`` where ``refused`` has a code."""
+        self._count(group_id, honest)
+        pairs = zip(calls, refused, strict=True)
+        return [False if code else self._send(group_id, call) for call, code in pairs]
+
+    def _count(self, group_id: int, honest: bool) -> None:
+        self.requests.setdefault(group_id, []).append((self._world.now_s, honest))
+
+    def _send(self, group_id: int, values: dict[str, Any]) -> Any:
         peer_id = values.get("peer_id") or values["peer_ids"]
         number = self._post(group_id, peer_id, values["random_id"], values["message"])
         if "peer_ids" not in values:

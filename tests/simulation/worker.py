@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from db import codec
 from db.protocol import CommandResult
+from engine.batch import send_batch
+from engine.compose import compose
 from engine.desk import open_desk
 from engine.handle import handle
-from engine.job import Job, parse_job
+from engine.job import BatchJob, ComposeJob, Job, parse_job
 from engine.matching.book import AnswerRow, PhraseBook
+from engine.verdict import Verdict
 from engine.vk.client import VkClient
 from engine.vk.errors import VkError, VkUnavailable
 from engine.vk.heard import Heard
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from tests.simulation.host import Host
 
 HANG_S = 1e6
+_SEND = "messages.send"
+_CALL = re.compile(r"API\.messages\.send\((\{.*?\})\)")
 _LONG = "re two " + "a" * 4085 + " " + "b" * 9  # two messages of VK's
 _BEFORE = PhraseBook(
     [AnswerRow(1, "one", "re one"), AnswerRow(2, "two", _LONG), AnswerRow(3, "farewell", "re farewell")]
@@ -45,7 +51,8 @@ class WorkerProcess(GreenProcess):
         super().__init__(host.stage.world, f"{host.name} worker {pid}", self._serve, skew_s)
         self.host, self.pid = host, pid
         self.reader = asyncio.StreamReader(limit=LINE_MAX, loop=host.platform)
-        self.job: Job | None = None  # until its verdict is said
+        self.job: Job | None = None  # what it is at, until its verdict is said
+        self.events: list[Job] = []  # that it decides about: several, when it composes
         self._platform = host.platform
         self._dice = host.stage.dice_of(self.name)
         self._lines: deque[bytes | None] = deque()
@@ -107,18 +114,47 @@ class WorkerProcess(GreenProcess):
             self._handle(line)
 
     def _handle(self, line: bytes) -> None:
-        job = self.job = parse_job(line)
-        assert isinstance(job, Job)
-        self._troubles = self.host.stage.begins(self, job)
-        self.step("job")
-        desk = open_desk(job, self._stores(job), self._ask)  # type: ignore[arg-type]
-        verdict = handle(desk)
+        job = parse_job(line)
+        match job:
+            case ComposeJob():
+                verdict = self._compose(job)
+            case BatchJob():
+                verdict = self._send_batch(job)
+            case _:
+                assert isinstance(job, Job)
+                self._begin(job)
+                verdict = handle(open_desk(job, self._stores(job), self._ask))  # type: ignore[arg-type]
+                self.host.stage.ends(job, verdict)
         said = codec.dumps(verdict.as_message(job.id))
         if self.step("verdict") == "junk":
             said = b"{no json"
-        self.job = None
-        self.host.stage.ends(job, verdict)
-        self._platform.call_soon(self.reader.feed_data, said + b"\n")
+        self.job, self.events = None, []
+        self._say(said)
+
+    def _begin(self, job: Job) -> None:
+        """Meet what is to happen while this worker is about one event."""
+        self.job = job
+        self.events.append(job)
+        self._troubles = self.host.stage.begins(self, job)
+        self.step("job")
+
+    def _compose(self, job: ComposeJob) -> Verdict:
+        def tell(item: Job) -> None:
+            self._say(codec.dumps({"job": job.id, "begun": item.entry}))
+            self._begin(item)
+
+        verdict = compose(job, self._stores(job.jobs[0]), lambda item: self._ask, tell)  # type: ignore[arg-type]
+        for item, end in zip(job.jobs, verdict.items, strict=False):
+            self.host.stage.composed(item, end)
+        return verdict
+
+    def _send_batch(self, job: BatchJob) -> Verdict:
+        self.job = job.job
+        self._troubles = self.host.stage.sends(self, job)
+        return send_batch(job, self._stores(job.job))  # type: ignore[arg-type]
+
+    def _say(self, line: bytes) -> None:
+        self._platform.call_soon(self.reader.feed_data, line + b"\n")
 
     def _stores(self, job: Job) -> Any:
         """Return what ``engine.desk.Stores`` is: connections of one worker."""
@@ -147,6 +183,12 @@ class _People:
     def is_old(self, person: dict[str, str]) -> bool:
         return False
 
+    def ask_vk_all(
+        self, call: Callable[..., Any], base: str, people: dict[int, dict[str, str]]
+    ) -> dict[int, dict[str, str]]:
+        call("users.get", user_ids=",".join(map(str, people)))
+        return {account: {**person, "fi_name": "Anna", "la_name": "K"} for account, person in people.items()}
+
     def ask_vk(self, vk: VkClient, base: str, account_id: int, person: dict[str, str]) -> dict[str, str] | None:
         try:
             return {**person, "fi_name": vk.call("users.get", user_ids=account_id)[0]["first_name"], "la_name": "K"}
@@ -171,9 +213,27 @@ class VirtualVk:
         self.heard.answered(method)
         return answer
 
+    def execute(self, code: str) -> tuple[list[Any], list[Any]]:
+        """Be asked for several sends at once: one request, of which each may fail alone."""
+        process, stage = self._process, self._process.host.stage
+        calls = [codec.loads(call) for call in _CALL.findall(code)]
+        try:
+            _raise(process.step("send"))
+            process.travel()
+            refused = [stage.refusal(call["random_id"]) for call in calls]
+            answers = stage.vk.take_all(self._group_id, calls, refused, honest=stage.is_honest(process.job))
+            process.travel()
+            _raise(process.step("sent"))
+        except (VkError, VkUnavailable) as error:
+            self.heard.failed("execute", error)
+            raise
+        self.heard.answered("execute")
+        errors = [{"method": _SEND, "error_code": code, "error_msg": "told to"} for code in refused if code]
+        return answers, errors
+
     def _call(self, method: str, values: dict[str, Any]) -> Any:
         process, stage = self._process, self._process.host.stage
-        is_send = method == "messages.send"
+        is_send = method == _SEND
         if is_send:
             _raise(process.step("send"))
         process.travel()
@@ -194,11 +254,13 @@ def _raise(trouble: str) -> None:
 class SimWorker(Worker):
     """The platform's side of a worker. The process' end is told by a descriptor below 0."""
 
-    def __init__(self, process: WorkerProcess, jobs_max: int, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, process: WorkerProcess, jobs_max: int, on_end: Callable[[], None], may_lag: Callable[[], bool]
+    ) -> None:
         self._process = process
         started: Any = SimpleNamespace(pid=process.pid, pidfd=-process.pid, how_ended=_how_ended)
         saying = Saying(None, lambda line: None)
-        super().__init__(started, process.reader, _Writer(process), jobs_max, saying, on_end)  # type: ignore[arg-type]
+        super().__init__(started, process.reader, _Writer(process), jobs_max, saying, on_end, may_lag)  # type: ignore[arg-type]
 
     def __hash__(self) -> int:
         return self.pid
@@ -221,7 +283,7 @@ class SimPool(Pool):
         super().__init__(host, size, jobs_per_worker=5)  # type: ignore[arg-type]
 
     async def _open(self, started: Any) -> Worker:
-        return SimWorker(started, self._jobs_per_worker, self._on_end)
+        return SimWorker(started, self._jobs_per_worker, self._on_end, self._may_lag)
 
 
 class _Writer:
