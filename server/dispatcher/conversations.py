@@ -34,8 +34,7 @@ class _Conversation:
     begun: Entry | None = None
 
     def push(self, entry: Entry) -> None:
-        first, _, second = entry.entry.partition("-")
-        order = (int(first), int(second or 0))
+        order = _order(entry)
         self.waiting[entry.entry] = entry
         heapq.heappush(self.by_acceptance, (order, entry.entry))
         if entry.cmid > 0:
@@ -44,6 +43,11 @@ class _Conversation:
     def pop(self) -> Entry:
         """Take the oldest; when that is a message, the waiting message of the lowest number instead."""
         return self.waiting.pop(self.first().entry)
+
+    def drop_before(self, entry: Entry) -> list[Entry]:
+        """Take out all waiting messages that go before one, by their numbers and by acceptance."""
+        before = [one for one in self.waiting.values() if 0 < one.cmid < entry.cmid and _order(one) < _order(entry)]
+        return [self.waiting.pop(one.entry) for one in before]
 
     def first(self) -> Entry:
         """Return what ``pop`` would take."""
@@ -56,6 +60,11 @@ class _Conversation:
         while self.by_number[0][2] not in self.waiting:
             heapq.heappop(self.by_number)
         return self.waiting[self.by_number[0][2]]
+
+
+def _order(entry: Entry) -> _Order:
+    first, _, second = entry.entry.partition("-")
+    return int(first), int(second or 0)
 
 
 class Conversations:
@@ -90,8 +99,11 @@ class Conversations:
         newest = max((cmid for cmid, _, _ in self._peers[entry.peer_id].by_number), default=0)
         return max(newest - entry.cmid, 0) if entry.cmid > 0 else 0
 
-    def add(self, entry: Entry, tried: Tried = UNTRIED) -> Entry | None:
-        """Let an entry wait. Returns the one to be settled as flood, when its conversation grew too long."""
+    def add(self, entry: Entry, tried: Tried = UNTRIED) -> list[Entry]:
+        """Let an entry wait. Returns those to be settled as flood, when its conversation grew too long.
+
+        Those are flood, too, that a dead host had passed over before it began ``entry``, and not settled any more.
+        """
         self._known[entry.entry] = entry.peer_id
         conversation = self._peers.get(entry.peer_id)
         if conversation is None:
@@ -99,13 +111,12 @@ class Conversations:
         if tried != UNTRIED:
             self._tried[entry.entry] = tried
             if conversation.begun is None:
-                self._begin_again(conversation, entry, tried)
-                return None
+                return self._begin_again(conversation, entry, tried)
         is_idle = conversation.begun is None and not conversation.waiting
         conversation.push(entry)
         if is_idle:
             self._ready.append(entry.peer_id)
-        return conversation.pop() if len(conversation.waiting) > self._waiting_max else None
+        return [conversation.pop()] if len(conversation.waiting) > self._waiting_max else []
 
     def set_aside(self, entry: Entry) -> None:
         """Know an entry without offering it: it is being settled unread."""
@@ -222,14 +233,19 @@ class Conversations:
         self._known.pop(entry.entry, None)
         self._tried.pop(entry.entry, None)
 
-    def _begin_again(self, conversation: _Conversation, entry: Entry, tried: Tried) -> None:
-        """Put an entry that was tried before first. Its conversation may stand among the ready ones already."""
+    def _begin_again(self, conversation: _Conversation, entry: Entry, tried: Tried) -> list[Entry]:
+        """Put an entry that was tried before first. Its conversation may stand among the ready ones already.
+
+        Returns the messages of lower numbers that were accepted before it: it went before them.
+        """
         is_ready = bool(conversation.waiting)
+        passed = conversation.drop_before(entry)
         conversation.begun = entry
         if is_ready:
             self._ready.remove(entry.peer_id)
         heapq.heappush(self._delayed, (tried.due_ms, entry.peer_id))
         self._now_ms = 0
+        return passed
 
     def _end_far_delays(self, now_ms: int) -> None:
         """Let those go on that are due later than any delay: they would wait for as long as the clock was set back."""

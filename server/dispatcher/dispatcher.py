@@ -212,7 +212,7 @@ class Dispatcher:
         await self._hosts.tell(len(self._lanes))
         enabled = [name for name, (bot, _) in self._bots.items() if bot.enabled]
         ours = self._lanes.keys() | self._leaving.keys()
-        lacking = max(self._hosts.share(len(enabled)) - len(ours), 0)
+        lacking = max(self._hosts.share(len(ours), len(enabled)) - len(ours), 0)
         for name in await self._leases.take((name for name in enabled if name not in ours), lacking):
             self._begin(name)
         for lane in self._lanes.values():

@@ -7,7 +7,7 @@ is the leases' work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from db import keys
@@ -48,23 +48,26 @@ class Hosts:
         """Count as gone at once, and be forgotten. Raises ``StorageUnavailable``."""
         await self._redis.command("HDEL", keys.HOSTS, self.own)
 
-    def share(self, bots: int) -> int:
-        """Return how many lanes this host should have."""
-        return share(self.own, self._living() | {self.own: 0}, bots)
+    def share(self, lanes: int, bots: int) -> int:
+        """Return how many lanes this host, which has ``lanes``, should have."""
+        return share(self.own, self._living(lanes), bots)
 
     def surplus(self, lanes: int, bots: int) -> int:
         """Return how many of its ``lanes`` this host should give to hosts that have too few."""
-        return surplus(self.own, {**self._living(), self.own: lanes}, bots)
+        return surplus(self.own, self._living(lanes), bots)
 
-    def _living(self) -> dict[str, int]:
-        return {host.name: host.lanes for host in self.known if not host.gone_ms}
+    def _living(self, lanes: int) -> dict[str, int]:
+        return {host.name: host.lanes for host in self.known if not host.gone_ms} | {self.own: lanes}
 
 
-def share(own: str, hosts: Iterable[str], bots: int) -> int:
-    """Return how many of the bots fall to ``own`` among ``hosts``; the first by name have one more."""
-    names = sorted(hosts)
-    each, more = divmod(bots, len(names))
-    return each + (names.index(own) < more)
+def share(own: str, lanes: Mapping[str, int], bots: int) -> int:
+    """Return how many of the bots fall to ``own`` among the hosts, which have so many ``lanes`` each.
+
+    Where it does not come out even those that have more already have one more, so that nothing moves for nothing.
+    """
+    hosts = sorted(lanes, key=lambda host: (-lanes[host], host))
+    each, more = divmod(bots, len(hosts))
+    return each + (hosts.index(own) < more)
 
 
 def surplus(own: str, lanes: Mapping[str, int], bots: int) -> int:

@@ -237,8 +237,7 @@ class Lane:
             self._conversations.set_aside(entry)
             self._close_unread(entry, "stale")
             return
-        flood = self._conversations.add(entry, tried)
-        if flood is not None:
+        for flood in self._conversations.add(entry, tried):
             self._close_unread(flood, "flood")
 
     # Settling unread.

@@ -19,16 +19,16 @@ from tests.services import RedisService
 
 BOTS = [make_bot(number) for number in range(8)]
 
-names = st.sets(st.text(min_size=1, max_size=5), min_size=1, max_size=6)
+hosts_with_lanes = st.dictionaries(st.text(min_size=1, max_size=5), st.integers(0, 30), min_size=1, max_size=6)
 
 
-@given(names, st.integers(0, 100))
-def test_shares_add_up_and_are_even(hosts: set[str], bots: int) -> None:
-    shares = [share(host, hosts, bots) for host in hosts]
+@given(hosts_with_lanes, st.integers(0, 100))
+def test_shares_add_up_and_are_even(lanes: dict[str, int], bots: int) -> None:
+    shares = [share(host, lanes, bots) for host in lanes]
     assert sum(shares) == bots and max(shares) - min(shares) <= 1
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=5), st.integers(0, 30), min_size=1, max_size=6))
+@given(hosts_with_lanes)
 def test_who_gives_up_a_surplus_is_left_with_a_share_and_feeds_all_that_lack(lanes: dict[str, int]) -> None:
     bots = sum(lanes.values())
     given_up = {host: surplus(host, lanes, bots) for host in lanes}
@@ -38,6 +38,7 @@ def test_who_gives_up_a_surplus_is_left_with_a_share_and_feeds_all_that_lack(lan
 
 def test_a_host_with_too_much_keeps_it_while_nobody_lacks() -> None:
     assert surplus("a", {"a": 9, "b": 4}, 8) == 0
+    assert surplus("b", {"a": 0, "b": 1}, 1) == 0
 
 
 def lanes_of(*hosts: Host) -> list[int]:

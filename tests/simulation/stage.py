@@ -65,6 +65,7 @@ class Stage:
         self.starts: Counter[str] = Counter()  # of jobs
         self.outages: Counter[str] = Counter()  # of their ends, those that do not count
         self.batches = 0
+        self.opened_s = 0.0  # the last lane: what its predecessor may still send holds slots for a while
         self.promised = 0  # events that VK got ok for
         self.is_done = self.is_ending = False
         self._events: dict[tuple[bytes, bytes], str] = {}  # inbox, entry
@@ -112,9 +113,14 @@ class Stage:
         return len(self.settled) == self.promised == len(self.schedule.said)
 
     def _drain(self) -> None:
-        """Let the rate's window pass and all that is broken come back; then every host gives back what it holds."""
+        """Let all that is broken come back and the rate's window pass; then every host gives back what it holds."""
+        self.world.run(self._is_healthy, self.world.now_s + DRAIN_S)
         until_s = self.world.now_s + QUIET_S
-        healthy = self.world.run(lambda: self.world.now_s > until_s and self._is_healthy(), until_s + DRAIN_S)
+
+        def is_quiet() -> bool:
+            return self.world.now_s > max(until_s, self.opened_s + QUIET_S) and self._is_healthy()
+
+        healthy = self.world.run(is_quiet, until_s + DRAIN_S)
         self.is_ending = True
         for host in self.hosts:
             host.stop()
@@ -188,6 +194,8 @@ class Stage:
     # What breaks.
 
     def _trigger(self, script: str, nth: int, edge: str, host: Host | None) -> str:
+        if script == "lane_open":
+            self.opened_s = self.world.now_s
         faults = None if self.is_ending else self._triggers.get((script, nth, edge))
         result = ""
         for fault in faults or ():
