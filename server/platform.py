@@ -8,6 +8,7 @@ its schema, the journal writer, the workers, the lanes. They go down in the oppo
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -241,6 +242,8 @@ class Platform:
             await self._supervisor.add(spec)
         for spec in (door, *more_doors):
             await self._supervisor.wait_ready(spec.name, READY_WITHIN_S)
+        gc.collect()
+        gc.freeze()  # what is loaded stays: looking through it again and again would hold up everybody's messages
         self._enter("running")
         notify("READY=1")
         log.info("platform ready pid=%d home=%s", os.getpid(), self._settings.home)
