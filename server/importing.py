@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, BinaryIO
@@ -93,7 +95,7 @@ def import_answers(
     told: list[Identity] = []
     try:
         with base.unit():
-            for batch in _batches(lines, form, report, on_progress):
+            for batch in _ahead(_batches(lines, form, report, on_progress)):
                 if not (strict and report.refused_count):
                     _note(told, _write(base, batch, bot_id, author, report))
             if dry_run or (strict and report.refused_count):
@@ -105,6 +107,20 @@ def import_answers(
         return report
     _tell(client or redis_client(base.settings), base, changes)
     return report
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield the batches; the next one is read by another thread while MariaDB is busy with the last."""
+    ours = copy_context()  # the language of what is told
+
+    def read() -> Batch | None:
+        return ours.run(lambda: next(batches, None))
+
+    with ThreadPoolExecutor(1, "import") as reader:
+        coming = reader.submit(read)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(read)
+            yield batch
 
 
 def _batches(
