@@ -172,7 +172,8 @@ class Standby:
 
     async def wait_up(self) -> None:
         """Return when the platform runs, also when it was killed just now."""
-        if self._stage.platform.exit is not None:
+        killed = self._last_kill()
+        if self._stage.platform.exit is not None or (killed is not None and killed.up_ms is None):
             self._is_up.clear()
         await self._is_up.wait()
 
@@ -181,13 +182,18 @@ class Standby:
         while True:
             await self._stage.platform.ended()
             self._is_up.clear()
-            killed = [harm for harm in self._harmer.done if harm.kind == "platform" and harm.how == "kill"]
-            self.crashes += not killed or killed[-1].up_ms is not None
+            killed = self._last_kill()
+            self.crashes += killed is None or killed.up_ms is not None
             self.orphans += await self._count_left()
-            if killed and killed[-1].up_ms is None:
-                killed[-1].up_ms = time.time() * 1000
+            if killed is not None and killed.up_ms is None:
+                killed.up_ms = time.time() * 1000
             await self._start()
             self._is_up.set()
+
+    def _last_kill(self) -> Harm | None:
+        """Return the last kill of the platform; its ``up_ms`` is None until we have seen the platform end."""
+        kills = (harm for harm in reversed(self._harmer.done) if harm.kind == "platform" and harm.how == "kill")
+        return next(kills, None)
 
     async def _start(self) -> None:
         for number in range(1, STARTS_MAX + 1):
