@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 FIRST_S, MOST_S = 0.5, 60.0
+DIED_S = 0.25  # after an event's first worker died: long enough for what it had sent to have reached VK
 OUTAGE_FIRST_S, OUTAGE_MOST_S = 2.0, 30.0  # the first is longer than a window of the rate: its slot is free again
 
 

@@ -122,7 +122,7 @@ def of_item(item: dict[str, Any] | None, told: Verdict) -> Verdict:
     if item is None:
         is_of_all = told.outcome != "done"  # then no message is to blame more than another
         reason = told.reason or "the batch does not tell of it"
-        return Verdict("retry", reason=reason, outage=is_of_all, alone=is_of_all)
+        return Verdict("retry", reason=reason, outage=is_of_all, alone=is_of_all, died=told.died)
     try:
         return parse_verdict(item)
     except BadVerdict as error:

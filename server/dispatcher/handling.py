@@ -20,7 +20,7 @@ from db.bots import Bot
 from db.errors import BadJson
 from db.inbox import Claim, Entry, Given, Gone, Lost, Tried, Wait
 from db.settings import Settings
-from server.dispatcher.backoff import OUTAGE_FIRST_S, OUTAGE_MOST_S, backoff_s
+from server.dispatcher.backoff import DIED_S, OUTAGE_FIRST_S, OUTAGE_MOST_S, backoff_s
 from server.dispatcher.batching import BatchedRedis
 from server.dispatcher.clock import RedisClock
 from server.dispatcher.conversations import DELAY_MAX_MS, UNTRIED, Conversations
@@ -161,7 +161,8 @@ class Handling:
             return event, await worker.run(job, self._settings.engine.deadline_s, on_ask)
         except WorkerDied as error:
             is_innocent = isinstance(error, NeverRan)
-            return event, Verdict("retry", reason=str(error), trace=error.last_words or None, outage=is_innocent)
+            trace = error.last_words or None
+            return event, Verdict("retry", reason=str(error), trace=trace, outage=is_innocent, died=not is_innocent)
 
     async def _judged(self, entry: Entry, verdict: Verdict, *, is_known_good: bool = False) -> Verdict:
         """Let the lane rest or go on after what was heard, and spare an event that is not to blame for it.
@@ -205,7 +206,9 @@ class Handling:
 
     async def _retry(self, entry: Entry, attempt: int, verdict: Verdict, told: dict[str, Any]) -> None:
         dice = self._shared.dice
-        if verdict.outage:
+        if verdict.died and attempt == 1:
+            delay_s = DIED_S
+        elif verdict.outage:
             delay_s = backoff_s(attempt, dice, first_s=OUTAGE_FIRST_S, most_s=OUTAGE_MOST_S)
         else:
             delay_s = backoff_s(attempt, dice)

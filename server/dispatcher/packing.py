@@ -239,7 +239,7 @@ class Packing(Handling):
                 self._switch_off(f"the engine begins nothing: {error}")
                 return {}
             # The one it was at is to blame; the others are composed again.
-            return {last: Verdict("retry", reason=str(error), trace=error.last_words or None)}
+            return {last: Verdict("retry", reason=str(error), trace=error.last_words or None, died=True)}
         ends = by_entry(told.raw.get("items") or [])
         if told.outcome != "done" or not ends.keys() & items.keys():
             self._switch_off(f"the engine composes nothing: {told.reason}")
@@ -333,7 +333,7 @@ class Packing(Handling):
         try:
             return await worker.run(job, self._settings.engine.deadline_s, on_ask)
         except WorkerDied as error:
-            return Verdict("retry", reason=str(error))
+            return Verdict("retry", reason=str(error), died=True)
 
     async def _part_ended(self, composed: Composed, item: dict[str, Any] | None, told: Verdict, worker: int) -> None:
         """Go on with one reply of a batch, or conclude its event."""

@@ -31,6 +31,7 @@ class Verdict:
     slots_used: int = -1
     calls: tuple[Call, ...] = ()  # by slot
     alone: bool = False  # the next try is to be an answer job, now
+    died: bool = False  # there was no report: the worker ended
     trace: str | None = None
     raw: dict[str, Any] = field(default_factory=dict)  # reply, match, person, timings_ms
 
