@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from db import codec, keys
+from db.slots import HEIR_MS
 from engine.vk.random_id import derive_random_id
 from tests.simulation.schedule import Said
 from tests.simulation.stage import BASE, Stage
@@ -120,7 +121,7 @@ def _nothing_left(stage: Stage) -> Iterator[str]:
         yield f"left over: {left}"
     for bot, _ in stage.bots:
         now = stage.server.memory.execute(("TIME",))
-        now_us = int(now[0]) * 1_000_000 + int(now[1])
+        now_us = int(now[0]) * 1_000_000 + int(now[1]) + HEIR_MS * 1000  # an heir may have come a moment ago
         held = stage.server.memory.execute(("ZRANGEBYSCORE", keys.RATE, f"({now_us}", "+inf"), db=bot.db)
         if held and not any(fault.what == "turn clock" for fault in stage.schedule.faults):
             yield f"slots left over: {held}"
