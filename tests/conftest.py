@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from db import keys
 from db.bases import Base, BaseStore
 from db.settings import load_settings
 from db.texts import use_language
 from tests.services import MariaService, RedisService, start_maria, start_redis
+
+# Other work on the machine makes any example slow now and then.
+hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("busy")
 
 
 @pytest.fixture(autouse=True)

@@ -154,7 +154,8 @@ class Terminal:
         self._master, slave = pty.openpty()
         _set_size(slave, size)
         app = [*wrap, *app_command(module, arguments)]
-        command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(slave), *app]
+        # Whoever started the tests may have told them to outlive their terminal: this one is another.
+        command = ["env", "--default-signal=HUP", "/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(slave), *app]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment(term, env or {}), start_new_session=True)
         wait_until(lambda: self._is_open() or self.process.poll() is not None)
         os.close(slave)
