@@ -115,7 +115,6 @@ _FLAGS = [
     f"--character-sets-dir={_SHARE / 'charsets'}",
     "--innodb-buffer-pool-size=64M",
     "--innodb-log-file-size=16M",
-    "--innodb-flush-method=fsync",
     "--aria-pagecache-buffer-size=8M",
     "--key-buffer-size=1M",
     "--performance-schema=OFF",

@@ -93,7 +93,6 @@ def _command(settings: Settings, data: Path) -> list[str]:
         f"--max-connections={_connections(settings)}",
         f"--innodb-buffer-pool-size={settings.storage.mariadb_pool_mb}M",
         "--innodb-log-file-size=16M",
-        "--innodb-flush-method=fsync",  # the pool is small: the system keeps what it has no room for
         "--innodb-flush-log-at-trx-commit=1",
         "--innodb-buffer-pool-dump-at-shutdown=OFF",
         "--innodb-buffer-pool-load-at-startup=OFF",
