@@ -143,7 +143,7 @@ async def scene(net: Net, directory: Path) -> AsyncIterator[Scene]:
     """Start storage, VK and all hosts, let the bots in, and let people talk from then on."""
     password = directory / "password"
     password.write_text(PASSWORD)
-    store = start_redis(directory / "redis", f"bind {net.address} 127.0.0.1\nprotected-mode no\nport {REDIS_PORT}")
+    store = start_redis(directory / "redis", f"bind {net.address}\nprotected-mode no\nport {REDIS_PORT}")
     base = start_maria(directory / "maria", (f"--bind-address={net.address}", f"--port={MARIA_PORT}"))
     with base.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER salo@'%' IDENTIFIED BY '{PASSWORD}'")
