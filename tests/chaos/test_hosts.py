@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from server.demo.score import summarise
 from server.demo.stage import Stage
 from server.process import child_environment, spawn
 from tests.chaos.hosts import CALLBACK_PORT, Balancer, HostProcess, Net, why_not, write_settings
+from tests.server.lanes import until
 from tests.services import PASSWORD, start_maria, start_redis
 
 LETTERS = "abc"
@@ -38,6 +39,7 @@ SECONDS = float(os.environ.get("SALO_HOSTS_S", "0"))
 SEED = int(os.environ.get("SALO_SEED") or time.time_ns() % 1_000_000)
 LEASE_S = 3.0
 REDIS_PORT, MARIA_PORT = 6390, 3390
+AT_MOST_S = 30.0  # for anything to happen
 NOTICED_S = 0.5  # until the balancer knows that a host is not well
 
 
@@ -71,9 +73,10 @@ class Scene:
 
     async def balanced(self, letters: str) -> float:
         """Return after how many seconds these hosts had equal shares of all lanes."""
-        began, share = time.monotonic(), BOTS // len(letters)
-        even = {letter: share + (at < BOTS % len(letters)) for at, letter in enumerate(sorted(letters))}
-        await until(lambda: sorted(self.lanes().values()) == sorted(even.values()) and not self.lanes().get(""))
+        began = time.monotonic()
+        each, more = divmod(BOTS, len(letters))
+        even = sorted([each + 1] * more + [each] * (len(letters) - more))
+        await until(lambda: not self.lanes().get("") and sorted(self.lanes().values()) == even, AT_MOST_S)
         return time.monotonic() - began
 
     async def all_answer(self) -> float:
@@ -85,7 +88,7 @@ class Scene:
             shown = [one for one in self.play._shown if one.at_ms > began_ms]
             return self._groups - {one.group_id for one in shown if (one.group_id, one.peer_id) in asked}
 
-        await until(lambda: not silent())
+        await until(lambda: not silent(), AT_MOST_S)
         return time.monotonic() - began_s
 
     async def up(self, letter: str) -> None:
@@ -111,13 +114,6 @@ class Scene:
         """Let the balancer notice that a host is not well."""
         await asyncio.sleep(NOTICED_S)
         self._balancer.drop(self._net.hosts[letter])
-
-
-async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"not within {timeout_s} s"
-        await asyncio.sleep(0.02)
 
 
 def _settings(net: Net, home: Path, callback: dict[str, object], api_url: str, password: Path) -> Settings:
