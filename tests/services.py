@@ -127,8 +127,9 @@ _FLAGS = [
 def start_maria(directory: Path, more: Sequence[str] = ("--skip-networking",)) -> MariaService:
     """Start mariadbd on a fresh data directory; ``more`` are further options of the running server."""
     directory.mkdir(parents=True, exist_ok=True)
-    data = directory / "data"
-    flags = [*_FLAGS, f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
+    data, temporary = directory / "data", directory / "tmp"
+    temporary.mkdir(exist_ok=True)  # its own: a starting mariadbd deletes the temporary tables of others in its tmpdir
+    flags = [*_FLAGS, f"--datadir={data}", f"--tmpdir={temporary}", *(["--user=root"] if os.geteuid() == 0 else [])]
     if not data.exists():
         data.mkdir()
         sql = ["create database mysql;\nuse mysql;\nset @auth_root_socket=NULL;"]
