@@ -22,6 +22,8 @@ from db.texts import _
 QUERY_LIMIT_S = 5
 CONNECTIONS_MAX = 8  # of one process to one base
 IDLE_MAX_S = 300  # age at which a pooled connection is replaced
+SILENCE_MIN_S = 10  # within a unit, after which the server takes its host for dead; a longer limit is longer here, too
+FORGOTTEN_S = 2 * IDLE_MAX_S  # after which the server closes an idle connection, whose host may be dead
 REPEAT_WITHIN_S = 2.0  # of a unit's beginning; what waited for longer has waited long enough
 _ANSWER_MARGIN_S = 2  # the server's own limit must come first, since it keeps the connection
 
@@ -120,11 +122,13 @@ class Base:
 def connection_arguments(settings: Settings, limit_s: float, margin_s: float = _ANSWER_MARGIN_S) -> dict[str, Any]:
     """Return what peewee's databases take, with ``limit_s`` for any statement and any wait for a lock.
 
-    An answer that is late by ``margin_s`` ends the connection.
+    An answer that is late by ``margin_s`` ends the connection. A host that is cut off, frozen or without power closes
+    none: what it had locked is free when the server has not heard of it for ``SILENCE_MIN_S``.
     """
     lock_s = max(int(limit_s), 1)
     session = (
         f"SET SESSION max_statement_time={limit_s:g}, innodb_lock_wait_timeout={lock_s}, lock_wait_timeout={lock_s}, "
+        f"idle_transaction_timeout={max(lock_s, SILENCE_MIN_S)}, wait_timeout={FORGOTTEN_S}, "
         "time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
     )
     connect_s = min(TIMEOUT_S, limit_s + margin_s)

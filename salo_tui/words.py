@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from db.protocol import BotInfo, Health, ProcessInfo, TickerInfo
 from db.texts import N_, _
@@ -41,6 +42,7 @@ _PROCESS = {
     "stopping": Look("◐", N_("stops"), "warn"),
     "stopped": Look("○", N_("stopped"), "dim"),
 }
+_HOST = {False: _PROCESS["running"], True: Look("○", N_("gone"), "bad")}
 _HEALTH = {"ok": OK, "warn": WARN, "bad": DOWN}
 _PAUSE = {
     "token": Look("○", N_("stopped"), "bad"),
@@ -75,6 +77,10 @@ def bot_look(bot: BotInfo) -> Look:
 
 def process_look(process: ProcessInfo) -> Look:
     return _PROCESS.get(process.state, UNKNOWN)
+
+
+def host_look(host: Mapping[str, Any]) -> Look:
+    return _HOST[bool(host["gone_ms"])]
 
 
 def health_look(health: Health | None) -> Look:

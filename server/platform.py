@@ -59,7 +59,7 @@ from server.notify import notify
 from server.orphans import Sweeper, become_subreaper, kill_adopted, reap_adopted
 from server.platform_log import FORMAT, PlatformLog
 from server.process import Child
-from server.snapshots import bot_info, steady, steady_uptime, worker_infos
+from server.snapshots import bot_info, host_info, steady, steady_uptime, worker_infos
 from server.storage.check import check_external
 from server.storage.embedded_mariadb import mariadb_spec
 from server.storage.embedded_redis import redis_spec
@@ -194,9 +194,9 @@ class Platform:
         }
 
     def _other_hosts(self) -> dict[str, Any]:
-        """Return all hosts, when there are others: name, lanes, and for how long one is gone (ms, 0: it lives)."""
+        """Return all hosts, when there are others: ``host_info``."""
         hosts = self._dispatcher.hosts() if self._dispatcher else ()
-        return {"hosts": [asdict(host) for host in hosts]} if len(hosts) > 1 else {}
+        return {"hosts": [host_info(host) for host in hosts]} if len(hosts) > 1 else {}
 
     # Its life.
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import psutil
 
 from db.bots import Bot
 from db.protocol import BotInfo, Health, ProcessInfo
 from server.dispatcher.dispatcher import LaneInfo
+from server.dispatcher.hosts import HostInfo
 from server.pause_words import health_with, pause_kind
 
 _MIB = 1 << 20
@@ -40,6 +42,12 @@ def bot_info(bot: Bot, lane: LaneInfo, health: Health | None, unsolved: int | No
         pause=pause_kind(lane.pauses),
         host=lane.host,
     )
+
+
+def host_info(host: HostInfo) -> dict[str, Any]:
+    """Return what is shown of a host: name, lanes, ``gone_ms`` (0: it lives, else how long not), whether it is ours."""
+    gone_ms = max(int(steady_uptime(host.gone_ms / 1000) * 1000), 1) if host.gone_ms else 0
+    return {**asdict(host), "gone_ms": gone_ms}
 
 
 def worker_infos(pids: Iterable[int], kind: str = "worker") -> list[ProcessInfo]:

@@ -1,8 +1,9 @@
-"""Processes: what the platform runs, how each is, and why it last ended."""
+"""Processes: what the platform runs, how each is, and why it last ended; below them the hosts it shares bots with."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,9 +16,10 @@ from salo_tui.state import State
 from salo_tui.widgets.rows import Row
 from salo_tui.widgets.span_table import SpanTable
 from salo_tui.widgets.table_lines import Column
-from salo_tui.words import NOTHING, UNKNOWN, duration, memory, process_look
+from salo_tui.words import NOTHING, UNKNOWN, duration, host_look, memory, process_look
 
 WORKERS, WORKERS_LOG = ("worker", "ticker", "finder"), "engine"  # they come and go, and share a log
+HOST = "@"  # before a host's name, which may be a process's, too
 
 
 def columns() -> tuple[Column, ...]:
@@ -49,6 +51,17 @@ def row_of(process: ProcessInfo, *, is_old: bool = False) -> Row:
     )
 
 
+def host_row(host: Mapping[str, Any], *, is_old: bool = False) -> Row:
+    """Return the row of one of the hosts that share the bots."""
+    lanes = _("bots: {count}").format(count=host["lanes"])
+    if host["gone_ms"]:
+        facts = _("gone for {time}").format(time=duration(host["gone_ms"] / 1000))
+    else:
+        facts = _("{bots}, this host").format(bots=lanes) if host["is_own"] else lanes
+    look = (UNKNOWN if is_old else host_look(host)).cell
+    return Row(HOST + host["name"], (HOST + host["name"], look, *[NOTHING] * 4, facts))
+
+
 class ProcessesScreen(Frame):
     """The list with the log of the process the cursor is on. Engine workers come and go; they cannot be restarted."""
 
@@ -74,7 +87,9 @@ class ProcessesScreen(Frame):
         self.query_one("#table").focus()
 
     def show(self, state: State) -> None:
-        self.query_one(SpanTable).set_rows(row_of(process, is_old=self.is_old) for process in state.processes.values())
+        rows = [row_of(process, is_old=self.is_old) for process in state.processes.values()]
+        hosts = [host_row(host, is_old=self.is_old) for host in state.platform.get("hosts", ())]
+        self.query_one(SpanTable).set_rows([*rows, *hosts])
         self._show_log()
 
     def on_span_table_highlighted(self) -> None:
@@ -94,12 +109,12 @@ class ProcessesScreen(Frame):
 
     def action_restart(self) -> None:
         name = self.query_one(SpanTable).cursor_id
-        if name:
+        if name and name in self.salo.state.processes:
             self.run_worker(self.salo.actions.run(f"restart {name}"))
 
     def action_log(self) -> None:
         name = self.query_one(SpanTable).cursor_id
-        if name:
+        if name and name in self.salo.state.processes:
             self.salo.show_log([name])
 
     def find(self, text: str) -> object:

@@ -64,12 +64,14 @@ def status_text(snapshot: PlatformSnapshot) -> str:
 
 def hosts_table(hosts: Sequence[Mapping[str, Any]]) -> str:
     """Return the hosts that share the bots, one a line."""
-    rows = [(host["name"], str(host["lanes"]), _host_state(host["gone_ms"])) for host in hosts]
+    rows = [(host["name"], str(host["lanes"]), _host_state(host)) for host in hosts]
     return table((_("host"), _("lanes"), _("state")), rows)
 
 
-def _host_state(gone_ms: int) -> str:
-    return _("gone for {time}").format(time=duration(gone_ms / 1000)) if gone_ms else _("running")
+def _host_state(host: Mapping[str, Any]) -> str:
+    if host["gone_ms"]:
+        return _("gone for {time}").format(time=duration(host["gone_ms"] / 1000))
+    return _("running, this one") if host["is_own"] else _("running")
 
 
 def _fact(name: str, value: object) -> str:

@@ -27,6 +27,7 @@ class HostInfo:
     name: str
     lanes: int
     gone_ms: int
+    is_own: bool = False
 
 
 class Hosts:
@@ -41,7 +42,8 @@ class Hosts:
         """Say that this host lives and has so many lanes, and look at all. Raises ``StorageUnavailable``."""
         answer = await self._redis.run(Call(_TELL, (keys.HOSTS,), (self.own, self._lease_ms, lanes, FORGET_MS)))
         rows = zip(answer[::3], answer[1::3], answer[2::3], strict=True)
-        found = (HostInfo(name.decode(), int(count), max(int(gone), 0)) for name, gone, count in rows)
+        told = ((name.decode(), int(count), max(int(gone), 0)) for name, gone, count in rows)
+        found = (HostInfo(name, count, gone_ms, name == self.own) for name, count, gone_ms in told)
         self.known = tuple(sorted(found, key=lambda host: host.name))
 
     async def leave(self) -> None:

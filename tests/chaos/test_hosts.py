@@ -143,7 +143,7 @@ async def scene(net: Net, directory: Path) -> AsyncIterator[Scene]:
     base = start_maria(directory / "maria", (f"--bind-address={net.address}", f"--port={MARIA_PORT}"))
     with base.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER salo@'%' IDENTIFIED BY '{PASSWORD}'")
-        cursor.execute("GRANT ALL ON *.* TO salo@'%'")
+        cursor.execute("GRANT ALL ON `salo\\_%`.* TO salo@'%'")
     try:
         async with Balancer(net.address, random.Random(SEED)) as balancer:
             vk_port = stages.free_port()

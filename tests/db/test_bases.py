@@ -173,6 +173,21 @@ def test_a_locked_table_is_given_up_within_the_limit_and_not_waited_for_twice(
     other.close()
 
 
+def test_a_unit_of_a_host_that_is_gone_keeps_its_locks_from_nobody_for_long(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection stays open at the server: no end of it comes from a host that is cut off or frozen."""
+    monkeypatch.setattr("db.base.SILENCE_MIN_S", 1)
+    gone = Base(base.name, base.settings, 1)
+    with pytest.raises(StorageUnavailable), gone.unit():
+        Person.create(account_id="1", fi_name="gone")
+        with base.unit():
+            Person.create(account_id="1", fi_name="here")
+    with base.unit():
+        assert [person.fi_name for person in Person.select()] == ["here"]
+    gone.close()
+
+
 @pytest.mark.parametrize("code", [1040, 1114, 1203, 1205, 1290, 1969])
 def test_a_server_that_is_full_or_busy_counts_as_one_that_is_away(base: Base, code: int) -> None:
     with pytest.raises(StorageUnavailable), base.unit():

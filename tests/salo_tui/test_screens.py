@@ -11,6 +11,7 @@ from db.texts import use_language
 from salo_tui.linked import TerminalOptions
 from salo_tui.screens.panes import columns_for, panes_that_fit
 from salo_tui.widgets.span_table import SpanTable
+from tests.salo_tui.fake_data import fake_data
 from tests.salo_tui.salo_pilot import Desk, Steps, noon, run_terminal
 from tests.salo_tui.snapshots import SIZES, assert_snapshot
 
@@ -210,6 +211,28 @@ def test_log_of_the_bot_under_the_cursor_opens_whole(tmp_path: Path) -> None:
         assert "anna_shop" in desk.text
 
     english(tmp_path, steps)
+
+
+def test_processes_shows_the_hosts_that_share_the_bots_and_which_is_gone(tmp_path: Path) -> None:
+    data = fake_data(home=str(tmp_path))
+    named = [("spb-1-0a1b", 0, True), ("spb-2-4e5f", 0, False), ("spb-3-8c9d", 300_000, False)]
+    data.facts["hosts"] = [
+        {"name": name, "lanes": 7, "gone_ms": gone_ms, "is_own": is_own} for name, gone_ms, is_own in named
+    ]
+
+    async def steps(desk: Desk) -> None:
+        await desk.press("6")
+        await desk.sees("spb-3")
+        own, other, gone = (line for line in desk.text.splitlines() if "@spb-" in line)
+        assert "● runs" in own and "bots: 7, this host" in own
+        assert "● runs" in other and "bots: 7" in other and "this host" not in other
+        assert "○ gone" in gone and "gone for 5 min" in gone
+        await desk.press("G", "r")  # another host is not restarted from here
+        await desk.press("g", "r")
+        await desk.sees("salo restart redis")
+
+    with use_language("en"):
+        run_terminal(tmp_path, steps, size=(100, 40), data=data)
 
 
 def test_restart_names_the_process(tmp_path: Path) -> None:
