@@ -192,3 +192,27 @@ def test_a_worker_that_is_long_at_its_job_has_its_seat_taken_by_a_bounded_number
             await asyncio.gather(*jobs, return_exceptions=True)
 
     asyncio.run(scene())
+
+
+def test_a_worker_that_spins_gets_only_the_processor_time_that_others_leave() -> None:
+    async def scene() -> None:
+        async with pool_of(*python("while True: pass")) as pool:
+            worker = await pool.acquire()
+            job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
+            await until(lambda: os.sched_getscheduler(worker.pid) == os.SCHED_IDLE)
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+        async with pool_of(*python("deep_inside()"), spares=1) as pool:
+            worker = await pool.acquire()
+            job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
+            await until(lambda: pool_has_looked(pool))
+            assert os.sched_getscheduler(worker.pid) == os.SCHED_OTHER  # it only waits
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+def pool_has_looked(pool: Pool) -> bool:
+    """Has a worker been at its job for longer than ``LAG_S``? It was looked at before that."""
+    return any(worker.lags for worker in pool._workers)
