@@ -129,7 +129,7 @@ def _garbage(file: Path) -> None:
 
 
 def _other_form(file: Path) -> None:
-    file.write_bytes(file.read_bytes().replace(b'"normaliser":1', b'"normaliser":0'))
+    file.write_bytes(file.read_bytes().replace(b'"normaliser":2', b'"normaliser":0'))
 
 
 @pytest.mark.parametrize("spoil", [_garbage, _other_form, Path.unlink])
