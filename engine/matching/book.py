@@ -1,141 +1,66 @@
-"""What one base can answer, for one worker: its index, and over it the answers that have changed since.
-
-Knows neither MariaDB nor Redis; changes are handed in. A change is in a small index in memory at the next search; when
-there are many, the ticker makes a new index of all.
-"""
+"""The phrases of one base in memory, with their answers. Knows neither MariaDB nor Redis; changes are handed in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from engine.matching.build import build_arrays
-from engine.matching.row import EVERY_BOT, AnswerRow
-from engine.matching.segment import Segment
-
-FRESH_MAX = 64  # changes that are indexed anew with each further one; with more they join the older ones
-
-__all__ = ["EVERY_BOT", "AnswerRow", "Layer", "PhraseBook"]
+EVERY_BOT = 0  # as bot_id of an answer: every bot on this base
 
 
-@dataclass(slots=True)
-class Layer:
-    """One index, and which of its answers count no more: they were changed or deleted since."""
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """One answer to one normalised phrase."""
 
-    segment: Segment
-    dead: set[int]
-
-    def rows(self, phrase: int, bot_id: int) -> list[AnswerRow]:
-        """Return the answers to a phrase of this index: the bot's own, else those of every bot."""
-        segment = self.segment
-        first, last = int(segment.row_at[phrase]), int(segment.row_at[phrase + 1])
-        owners = segment.row_bot[first:last].tolist()
-        ids = segment.row_id[first:last].tolist()
-        for owner in dict.fromkeys((bot_id, EVERY_BOT)):
-            found = [
-                first + place
-                for place, (answer_id, of) in enumerate(zip(ids, owners, strict=True))
-                if of == owner and answer_id not in self.dead
-            ]
-            if found:
-                text = segment.text(phrase)
-                return [self._row(place, text) for place in found]
-        return []
-
-    def _row(self, place: int, text: str) -> AnswerRow:
-        segment = self.segment
-        return AnswerRow(
-            int(segment.row_id[place]),
-            text,
-            segment.answer(place),
-            int(segment.row_weight[place]),
-            int(segment.row_bot[place]),
-        )
-
-    def holds(self, answer_id: int) -> bool:
-        return answer_id not in self.dead and self.segment.has_id(answer_id)
-
-    def __len__(self) -> int:
-        return len(self.segment.row_id) - len(self.dead)
+    id: int
+    rx_norm: str
+    tx: str
+    weight: int = 1
+    bot_id: int = EVERY_BOT
 
 
 class PhraseBook:
     """Answers by phrase. ``position`` is the delta up to which it is true, ``look`` its table's when it was read."""
 
-    def __init__(
-        self,
-        rows: Iterable[AnswerRow] = (),
-        position: str = "0-0",
-        look: str = "",
-        *,
-        segment: Segment | None = None,
-    ) -> None:
-        """``segment`` is an index that exists; without one, ``rows`` are indexed in memory."""
+    def __init__(self, rows: Iterable[AnswerRow] = (), position: str = "0-0", look: str = "") -> None:
         self.position = position
         self.look = look
-        self._main = Layer(segment or Segment(build_arrays(row for row in rows if row.rx_norm)), set())
-        self._older: dict[int, AnswerRow] = {}
-        self._fresh: dict[int, AnswerRow] = {}
-        self._older_layer: Layer | None = None
-        self._fresh_layer: Layer | None = None
-        self._is_fresh_stale = False
+        self._rows: dict[int, AnswerRow] = {}
+        self._phrases: dict[int, dict[str, list[int]]] = {}  # bot_id -> phrase -> answers
+        for row in rows:
+            self.put(row)
 
     def __len__(self) -> int:
-        return len(self._main) + len(self._older) + len(self._fresh)
-
-    @property
-    def changes(self) -> int:
-        """How many answers have changed since the index was made."""
-        return len(self._older) + len(self._fresh) + len(self._main.dead)
+        return len(self._rows)
 
     def rows(self) -> Iterator[AnswerRow]:
-        """Yield every answer; of a large base, seldom a good idea."""
-        segment = self._main.segment
-        for phrase in range(segment.phrases):
-            for place in range(int(segment.row_at[phrase]), int(segment.row_at[phrase + 1])):
-                if int(segment.row_id[place]) not in self._main.dead:
-                    yield self._main._row(place, segment.text(phrase))
-        yield from self._older.values()
-        yield from self._fresh.values()
+        return iter(self._rows.values())
 
     def put(self, row: AnswerRow) -> None:
         """Add an answer, or replace the one of the same id. A phrase without anything visible is left out."""
         self.remove(row.id)
-        if not row.rx_norm:
-            return
-        if len(self._fresh) >= FRESH_MAX:
-            self._older.update(self._fresh)
-            self._fresh.clear()
-            self._older_layer = self._layer(self._older.values())
-        self._fresh[row.id] = row
-        self._is_fresh_stale = True
+        if row.rx_norm:
+            self._rows[row.id] = row
+            self._phrases.setdefault(row.bot_id, {}).setdefault(row.rx_norm, []).append(row.id)
 
     def remove(self, answer_id: int) -> None:
         """Forget an answer; an unknown one is none."""
-        if self._main.holds(answer_id):
-            self._main.dead.add(answer_id)
-        if self._fresh.pop(answer_id, None) is not None:
-            self._is_fresh_stale = True
-        if self._older.pop(answer_id, None) is not None and self._older_layer is not None:
-            self._older_layer.dead.add(answer_id)
-
-    def layers(self) -> list[Layer]:
-        """Return the indexes to search, the largest first."""
-        if self._is_fresh_stale:
-            self._fresh_layer = self._layer(self._fresh.values()) if self._fresh else None
-            self._is_fresh_stale = False
-        return [layer for layer in (self._main, self._older_layer, self._fresh_layer) if layer is not None]
+        row = self._rows.pop(answer_id, None)
+        if row is None:
+            return
+        phrases = self._phrases[row.bot_id]
+        phrases[row.rx_norm].remove(answer_id)
+        if not phrases[row.rx_norm]:
+            del phrases[row.rx_norm]
 
     def answers_to(self, rx_norm: str, bot_id: int) -> list[AnswerRow]:
         """Return the answers to exactly this phrase: the bot's own, else those of every bot."""
-        found: list[AnswerRow] = []
-        for layer in self.layers():
-            phrase = layer.segment.phrase_of(rx_norm)
-            if phrase >= 0:
-                found += layer.rows(phrase, bot_id)
-        own = [row for row in found if row.bot_id == bot_id]
-        return own or found
+        for owner in (bot_id, EVERY_BOT):
+            found = self._phrases.get(owner, {}).get(rx_norm)
+            if found:
+                return [self._rows[answer_id] for answer_id in found]
+        return []
 
-    def _layer(self, rows: Iterable[AnswerRow]) -> Layer:
-        """Index some changed answers. Their words are as rare as they are in the whole base."""
-        return Layer(Segment(build_arrays(rows, self._main.segment.rarity_of)), set())
+    def phrases(self, bot_id: int) -> Mapping[str, list[int]]:
+        """Return the phrases that belong to exactly this bot (or, for 0, to every bot). Do not change it."""
+        return self._phrases.get(bot_id, {})

@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.matching.row import AnswerRow
+from engine.matching.book import AnswerRow
 from engine.matching.lexicon import Grammar, look_up
-from engine.matching.spelling import near_numbers, number, sound
+from engine.matching.spelling import GRAM_LENGTH_MIN, GRAMS, NEAR_LENGTH_MAX, gram_numbers, near_numbers, number, sound
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LESS_WORDS_MAX = 10  # of phrases that are also found with one word taken out
-MIX = 0x9E3779B97F4A7C15
+ALL, LESS, CORE = 0x00000000, 0x5BD1E995, 0x27D4EB2F  # tell three kinds of sets apart
+JOINED_MAX = 12  # letters of phrases that are also found by their spelling as a whole, slips included
+WHOLE_MASK = (1 << 64) - 1
+_MIX, _MIX_MORE = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 
 def build_arrays(rows: Iterable[AnswerRow], idf_of: Callable[[int], float] | None = None) -> dict[str, Array]:
@@ -43,6 +46,7 @@ def build_arrays(rows: Iterable[AnswerRow], idf_of: Callable[[int], float] | Non
     arrays.update(_sorted_pairs("exact", np.array([phrase_number(text) for text in texts], np.uint64)))
     arrays.update(_postings(arrays, idf_of))
     arrays.update(_multisets(arrays))
+    arrays.update(_wholes(texts))
     return arrays
 
 
@@ -53,12 +57,30 @@ def phrase_number(rx_norm: str) -> int:
 
 def mixed(numbers: Array) -> Array:
     """Return 64 well-mixed bits for each number; sums of them stand for sets of words, in any order."""
-    with np.errstate(over="ignore"):
-        value = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(MIX)
-        value ^= value >> np.uint64(29)
-        value *= np.uint64(0xBF58476D1CE4E5B9)
-        value ^= value >> np.uint64(32)
+    value = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(_MIX)
+    value ^= value >> np.uint64(29)
+    value *= np.uint64(_MIX_MORE)
+    value ^= value >> np.uint64(32)
     return value
+
+
+def mixed_number(number: int) -> int:
+    """Return what ``mixed`` returns, for one number."""
+    value = (number + 1) * _MIX & WHOLE_MASK
+    value = (value ^ value >> 29) * _MIX_MORE & WHOLE_MASK
+    return value ^ value >> 32
+
+
+def folded(bits: Array, kind: int) -> Array:
+    """Return 64 bits as 32: those of sets of words, whose finds are looked at anyway."""
+    short: Array = (bits ^ (bits >> np.uint64(32)) ^ np.uint64(kind)) & np.uint64(0xFFFFFFFF)
+    return short.astype(np.uint32)
+
+
+def folded_number(total: int, kind: int) -> int:
+    """Return what ``folded`` returns, for one sum."""
+    total &= WHOLE_MASK
+    return (total ^ total >> 32 ^ kind) & 0xFFFFFFFF
 
 
 def _words_of(texts: list[str]) -> dict[str, Array]:
@@ -102,7 +124,39 @@ def _spellings(words: list[str]) -> dict[str, Array]:
         **_sorted_pairs("word", np.array([number(word) for word in words], np.uint32)),
         **_sorted_pairs("near", np.frombuffer(near, np.uint32) if near else np.zeros(0, np.uint32), _int32(near_word)),
         **_sorted_pairs("sound", np.array(sounds, np.uint32)),
+        **_grams(words),
     }
+
+
+def _grams(words: list[str]) -> dict[str, Array]:
+    """Return the words of each run of three letters."""
+    codes, owners = array("i"), array("i")
+    for place, word in enumerate(words):
+        if GRAM_LENGTH_MIN <= len(word) <= NEAR_LENGTH_MAX:
+            found = gram_numbers(word)
+            codes.extend(found)
+            owners.extend([place] * len(found))
+    code = _int32(codes)
+    order = np.argsort(code, kind="stable")
+    return {
+        "gram_at": np.searchsorted(code[order], np.arange(GRAMS + 1)).astype(np.int32),
+        "grams": _int32(owners)[order],
+    }
+
+
+def _wholes(texts: list[str]) -> dict[str, Array]:
+    """Return the ways to a phrase by its letters without the spaces; to a short one also without one letter."""
+    codes, owners = array("I"), array("i")
+    for place, text in enumerate(texts):
+        found = whole_numbers(text.replace(" ", ""))
+        codes.extend(found)
+        owners.extend([place] * len(found))
+    return _sorted_pairs("whole", np.frombuffer(codes, np.uint32) if codes else np.zeros(0, np.uint32), _int32(owners))
+
+
+def whole_numbers(joined: str) -> list[int]:
+    """Return the numbers of a phrase without spaces."""
+    return near_numbers(joined) if len(joined) <= JOINED_MAX else [number(joined)]
 
 
 def _reordered(arrays: Mapping[str, Array], order: Array) -> dict[str, Array]:
@@ -160,14 +214,15 @@ def _postings(arrays: Mapping[str, Array], idf_of: Callable[[int], float] | None
         "lemma_at": lemma_at,
         "postings": postings,
         "lemma_idf": idf,
-        "phrase_idf": _sums(idf[of_token], at).astype(np.float32),
+        "phrase_idf": np.maximum(_sums(idf[of_token], at), 1e-6).astype(np.float32),
     }
 
 
 def rarity(counts: Array, phrases: int) -> Array:
     """Return 0 for what is in every phrase up to 1 for what is in one, by logarithm."""
     whole = np.log1p(max(phrases, 1))
-    return (1 - np.log1p(counts) / (whole + np.log(2))).astype(np.float32)
+    shares: Array = 1 - np.log1p(counts) / (whole + np.log(2))
+    return shares.astype(np.float32)
 
 
 def _multisets(arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -183,16 +238,9 @@ def _multisets(arrays: Mapping[str, Array]) -> dict[str, Array]:
     content = (arrays["word_grammar"][arrays["tokens"]] & int(Grammar.CONTENT)) > 0
     core = _sums(np.where(content, bits, np.uint64(0)), at)
     has_core = np.flatnonzero(core).astype(np.int32)
-    return {
-        **_sorted_pairs("all", folded(whole)),
-        **_sorted_pairs("less", folded(less), phrase_of[short]),
-        **_sorted_pairs("core", folded(core[has_core]), has_core),
-    }
-
-
-def folded(bits: Array) -> Array:
-    """Return 64 bits as 32: those of sets of words, whose finds are looked at anyway."""
-    return ((bits ^ (bits >> np.uint64(32))) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    keys = np.concatenate((folded(whole, ALL), folded(less, LESS), folded(core[has_core], CORE)))
+    leads = np.concatenate((np.arange(len(lengths), dtype=np.int32), phrase_of[short], has_core))
+    return _sorted_pairs("set", keys, leads)
 
 
 def spread(starts: Array, counts: Array) -> Array:
@@ -200,7 +248,8 @@ def spread(starts: Array, counts: Array) -> Array:
     ends = np.cumsum(counts)
     if not len(ends) or not ends[-1]:
         return np.zeros(0, np.int64)
-    return np.arange(ends[-1]) + np.repeat(starts - (ends - counts), counts)
+    places: Array = np.arange(ends[-1]) + np.repeat(starts - (ends - counts), counts)
+    return places
 
 
 def _sums(values: Array, at: Array) -> Array:

@@ -56,10 +56,11 @@ def write_index(folder: Path, arrays: Mapping[str, Array], about: About) -> Path
     """Write an index and put it in place of the one before. Raises ``OSError``; then nothing has changed."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file, draft = folder / NAME, folder / f".{NAME}.{os.getpid()}"
-    listed, place = {}, 0
+    listed: dict[str, tuple[str, int, int, int]] = {}
+    place = 0
     for name, values in arrays.items():
         place = -(-place // _ALIGNED) * _ALIGNED
-        listed[name] = [values.dtype.str, place, len(values), crc32(_bytes(values))]
+        listed[name] = (values.dtype.str, place, len(values), crc32(_bytes(values)))
         place += values.nbytes
     head = orjson.dumps(
         {
@@ -137,5 +138,5 @@ def _first(head_length: int) -> int:
     return -(-(_START.size + head_length) // _ALIGNED) * _ALIGNED
 
 
-def _bytes(values: Array) -> memoryview:
-    return memoryview(np.ascontiguousarray(values)).cast("B") if len(values) else memoryview(b"")
+def _bytes(values: Array) -> bytes:
+    return np.ascontiguousarray(values).tobytes()

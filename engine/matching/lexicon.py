@@ -10,6 +10,8 @@ from enum import IntFlag
 from functools import cache, lru_cache
 from typing import Any
 
+from engine.matching.spelling import number
+
 LEXICON_VERSION = 1  # an index built with another one is stale
 WORDS_MAX = 50_000  # that are remembered
 WORD_LENGTH_MAX = 40  # letters; what is longer is no word of a language
@@ -39,44 +41,50 @@ PERSONS = Grammar.PERSON_1 | Grammar.PERSON_2 | Grammar.PERSON_3
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word's lemma and its ``Grammar``, as a number."""
+    """A word's lemma, the number that stands for it, and its ``Grammar``, as a number."""
 
     lemma: str
+    number: int
     grammar: int
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 # Everyday spellings and the words they stand for; they are lemmas of each other, not the same word.
 _COLLOQUIAL = {
-    "че": "что", "чо": "что", "шо": "что", "чё": "что", "чего": "что", "што": "что", "чево": "что",
+    "че": "что", "чо": "что", "шо": "что", "што": "что", "чево": "что",
     "щас": "сейчас", "ща": "сейчас", "счас": "сейчас", "сичас": "сейчас",
-    "тя": "ты", "тебе": "ты", "мя": "я", "ся": "себя", "ваще": "вообще", "воще": "вообще", "вобще": "вообще",
-    "чел": "человек", "инет": "интернет", "комп": "компьютер", "телек": "телевизор",
-    "спс": "спасибо", "спасиб": "спасибо", "пасиб": "спасибо", "пасибо": "спасибо", "пж": "пожалуйста",
-    "плиз": "пожалуйста", "пжл": "пожалуйста", "пжлст": "пожалуйста", "пожалуста": "пожалуйста",
+    "тя": "ты", "мя": "я", "ваще": "вообще", "воще": "вообще", "вобще": "вообще",
+    "инет": "интернет", "комп": "компьютер", "телек": "телевизор", "чел": "человек",
+    "спс": "спасибо", "спасиб": "спасибо", "пасиб": "спасибо", "пасибо": "спасибо",
+    "пж": "пожалуйста", "пжл": "пожалуйста", "пжлст": "пожалуйста", "пожалуста": "пожалуйста", "плиз": "пожалуйста",
     "прив": "привет", "дарова": "здорово", "норм": "нормально", "ок": "окей", "тож": "тоже", "скок": "сколько",
-    "када": "когда", "тока": "только", "токо": "только", "кста": "кстати", "мб": "может", "оч": "очень",
-    "почему": "почему", "пачиму": "почему", "нету": "нет", "неа": "нет", "ага": "да", "угу": "да", "даа": "да",
+    "скока": "сколько", "када": "когда", "тока": "только", "токо": "только", "кста": "кстати", "оч": "очень",
+    "пачиму": "почему", "нету": "нет", "неа": "нет", "ага": "да", "угу": "да",
     "вы": "ты", "ваш": "твой",
 }  # fmt: skip
-_QUESTIONS = frozenset("кто что где куда откуда когда почему зачем как какой чей сколько насколько".split())
-_NEGATIONS = frozenset("не ни нет нельзя без never not no none".split())
-_FILLERS = frozenset(
-    "ну а и да же ж ведь то вот ли ль бы б уж так просто вообще типа короче блин пожалуйста слушай скажи эй о ой ах эх "
-    "это там тут ка либо нибудь кстати значит прям именно хотя но или разве неужели please well so".split()
+_QUESTIONS = _words("кто что где куда откуда когда почему зачем как какой чей сколько насколько")
+_NEGATIONS = _words("не ни нет нельзя без never not no none")
+_FILLERS = _words(
+    "ну а и да же ж ведь вот ли ль бы б уж просто вообще типа короче блин пожалуйста плиз слушай скажи эй ой ах эх "
+    "хоть кстати значит прям прямо ладно тогда привет давай разве неужели наверное реально конечно бот брат братан "
+    "бро чувак please well so hey oh"
 )
-_FUNCTION = frozenset(("PREP", "CONJ", "PRCL", "INTJ"))
+_FUNCTION = _words("PREP CONJ PRCL INTJ")
 
 
 @lru_cache(WORDS_MAX)
 def look_up(word: str) -> Word:
     """Return what is known of a normalised word."""
     if word.isdigit():
-        return Word(word, int(Grammar.NUMBER | Grammar.CONTENT | Grammar.KNOWN))
+        return Word(word, number(word), int(Grammar.NUMBER | Grammar.CONTENT | Grammar.KNOWN))
     parse = _parse(word) if len(word) <= WORD_LENGTH_MAX else None
     lemma = parse[0] if parse else word
     lemma = _COLLOQUIAL.get(word) or _COLLOQUIAL.get(lemma, lemma)
     grammar = _grammar(word, lemma, parse[1]) if parse else _plain_grammar(word, lemma)
-    return Word(lemma, int(grammar))
+    return Word(lemma, number(lemma), int(grammar))
 
 
 def is_known(word: str) -> bool:
@@ -88,16 +96,19 @@ def _parse(word: str) -> tuple[str, Any] | None:
     """Return the likeliest lemma of a dictionary word and its tag, or None for what is no such word."""
     morph = _morph()
     dictionary = morph.dictionary
-    found = dictionary.words.similar_items(word, morph.char_substitutes)
-    if not found:
+    parses = [
+        (fixed, para, index)
+        for fixed, places in dictionary.words.similar_items(word, morph.char_substitutes)
+        for para, index in places
+    ]
+    if not parses:
         return None
-    parses = [(fixed, *parse) for fixed, places in found for parse in places]
-    lemmas = {dictionary.build_normal_form(para, index, fixed) for fixed, para, index in parses}
-    if len(lemmas) == 1 and len(parses) == 1:  # no need to weigh
-        _fixed, para, index = parses[0]
-        return lemmas.pop(), dictionary.build_tag_info(para, index)
-    best = morph.parse(word)[0]
-    return best.normal_form, best.tag
+    best = parses[0]
+    if len(parses) > 1:
+        probability = morph.prob_estimator.p_t_given_w.prob
+        best = max(parses, key=lambda parse: probability(word, dictionary.build_tag_info(parse[1], parse[2])))
+    fixed, para, index = best
+    return dictionary.build_normal_form(para, index, fixed), dictionary.build_tag_info(para, index)
 
 
 def _grammar(word: str, lemma: str, tag: Any) -> Grammar:

@@ -1,73 +1,68 @@
-"""A phrase as the search needs it: its words, what the dictionary says of them, and how else they may be spelt. Pure."""
+"""A phrase as the search needs it: its words, what the dictionary says of them, how else they may be spelt. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from engine.matching.build import Array, mixed
 from engine.matching.lexicon import Grammar, look_up
-from engine.matching.spelling import LENGTH_MIN, near_numbers, number, sound
+from engine.matching.spelling import LENGTH_MIN, NEAR_LENGTH_MAX, allowed_slips, near_numbers, number, sound
 
 WORDS_MAX = 24  # of a longer phrase only the first are looked at
-_KNOWN_LENGTH_MIN = 5  # a shorter word of the dictionary is meant as it stands
+_KNOWN_LENGTH_MIN = 5  # a shorter word of the dictionary is meant as it stands, if any phrase has it
+_SLIP_LENGTH_MIN = 3  # a still shorter one always
+_KNOWN, _NUMBER = int(Grammar.KNOWN), int(Grammar.NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """``near`` are numbers of words that may be meant, ``near_of`` says by which word; so with ``sounds``, ``joins``."""
+    """Parallel lists by word. ``near`` pairs words and numbers of words that may be meant; so do ``sounds``,
+    ``joins`` (a word and the next), and ``splits`` (a word, the numbers of its two parts)."""
 
     form: str
+    joined: str
     words: list[str]
-    word_numbers: Array
-    lemma_numbers: Array
-    lemma_bits: Array
-    grammar: Array
-    near: Array
-    near_of: Array
-    sounds: Array
-    sounds_of: Array
-    joins: Array
-    splits: list[tuple[int, int, int]]  # word, numbers of its two parts
+    lemmas: list[int]
+    grammar: list[int]
+    allowed: list[int]  # slips
+    near: list[tuple[int, int]]
+    sounds: list[tuple[int, int]]
+    joins: list[tuple[int, int]]
+    splits: list[tuple[int, int, int]]
 
 
 def analyse(form: str) -> Query:
     """Return the query for a normalised phrase."""
     words = form.split()[:WORDS_MAX]
     known = [look_up(word) for word in words]
-    near: list[int] = []
-    near_of: list[int] = []
-    sounds: list[int] = []
-    sounds_of: list[int] = []
+    near: list[tuple[int, int]] = []
+    sounds: list[tuple[int, int]] = []
     splits: list[tuple[int, int, int]] = []
+    allowed = []
     for place, (word, found) in enumerate(zip(words, known, strict=True)):
-        is_known = found.grammar & Grammar.KNOWN
-        if len(word) < (_KNOWN_LENGTH_MIN if is_known else LENGTH_MIN) or found.grammar & Grammar.NUMBER:
+        is_known = found.grammar & _KNOWN
+        is_short = len(word) < _SLIP_LENGTH_MIN if is_known else len(word) < LENGTH_MIN
+        if is_short or found.grammar & _NUMBER:
+            allowed.append(0)
+            near.append((place, number(word)))
             continue
-        numbers = near_numbers(word)
-        near += numbers
-        near_of += [place] * len(numbers)
-        sounds.append(number(sound(word)))
-        sounds_of.append(place)
-        if not is_known:
-            splits += [
-                (place, number(word[:middle]), number(word[middle:]))
-                for middle in range(1, min(len(word), 24))
-            ]
-    joins = [number(one + other) for one, other in zip(words, words[1:], strict=False)]
-    lemma_numbers = np.array([number(found.lemma) for found in known], np.uint32)
+        allowed.append(allowed_slips(len(word)))
+        if is_known and len(word) < _KNOWN_LENGTH_MIN:
+            near.append((place, number(word)))
+            continue
+        near += [(place, code) for code in near_numbers(word)]
+        sounds.append((place, number(sound(word))))
+        if not is_known and len(word) <= NEAR_LENGTH_MAX:
+            splits += [(place, number(word[:at]), number(word[at:])) for at in range(1, len(word))]
+    joins = [(place, number(words[place] + words[place + 1])) for place in range(len(words) - 1)]
     return Query(
         form,
+        "".join(words),
         words,
-        np.array([number(word) for word in words], np.uint32),
-        lemma_numbers,
-        mixed(lemma_numbers),
-        np.array([found.grammar for found in known], np.int64),
-        np.array(near, np.uint32),
-        np.array(near_of, np.int64),
-        np.array(sounds, np.uint32),
-        np.array(sounds_of, np.int64),
-        np.array(joins, np.uint32),
+        [found.number for found in known],
+        [found.grammar for found in known],
+        allowed,
+        near,
+        sounds,
+        joins,
         splits,
     )

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from engine.matching.build import Array, phrase_number, spread
+from engine.matching.build import Array, phrase_number
+
+WORDS_KEPT_MAX = 20_000  # words of an index whose texts are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWord:
+    """A word of an index: its text, the number of its lemma, its ``Grammar``, and how rare the lemma is (0 to 1)."""
+
+    text: str
+    lemma: int
+    grammar: int
+    rarity: float
 
 
 class Segment:
@@ -19,60 +32,73 @@ class Segment:
         self.text_at, self.texts = arrays["text_at"], arrays["texts"]
         self.word_lemma, self.word_grammar = arrays["word_lemma"], arrays["word_grammar"]
         self.word_at, self.words = arrays["word_at"], arrays["words"]
-        self.lemma_number, self.lemma_at, self.postings = (
-            arrays["lemma_number"],
-            arrays["lemma_at"],
-            arrays["postings"],
-        )
+        self.lemma_number, self.lemma_at = arrays["lemma_number"], arrays["lemma_at"]
+        self.postings = arrays["postings"]
         self.lemma_idf, self.phrase_idf = arrays["lemma_idf"], arrays["phrase_idf"]
         self.row_at, self.row_id, self.row_bot = arrays["row_at"], arrays["row_id"], arrays["row_bot"]
         self.row_weight, self.answer_at, self.answers = arrays["row_weight"], arrays["answer_at"], arrays["answers"]
         self.keys = {name[:-4]: values for name, values in arrays.items() if name.endswith("_key")}
         self.leads = {name[:-3]: values for name, values in arrays.items() if name.endswith("_of")}
         self.phrases = len(self.token_at) - 1
+        self.of_phrases = np.zeros(self.phrases, np.float32)  # scratch of one search, all zeros between two
+        self.of_lemmas = np.zeros(len(self.lemma_number), np.float32)
+        self.of_words = np.zeros(len(self.word_lemma), np.float32)
+        self.gram_at, self.grams = arrays["gram_at"], arrays["grams"]
+        self._known: dict[int, KnownWord] = {}
 
-    def find(self, way: str, wanted: Array, most: int = 0) -> tuple[Array, Array]:
+    def find(self, way: str, wanted: Sequence[int], most: int = 0) -> tuple[list[int], list[int]]:
         """Return what ``wanted`` numbers lead to, and for each find the place of its number in ``wanted``.
 
         With ``most``, numbers that lead to more than that are left out: they tell little.
         """
-        keys = self.keys[way]
-        first = keys.searchsorted(wanted, "left")
-        counts = keys.searchsorted(wanted, "right") - first
-        if most:
-            counts[counts > most] = 0
-        which = np.repeat(np.arange(len(wanted)), counts)
-        return self.leads[way][spread(first, counts)], which
+        if not wanted:
+            return [], []
+        keys, leads = self.keys[way], self.leads[way]
+        numbers = np.array(wanted, keys.dtype)
+        first, last = keys.searchsorted(numbers).tolist(), keys.searchsorted(numbers, "right").tolist()
+        found: list[int] = []
+        which: list[int] = []
+        for place, (start, end) in enumerate(zip(first, last, strict=True)):
+            if start != end and (not most or end - start <= most):
+                found += leads[start:end].tolist()
+                which += [place] * (end - start)
+        return found, which
 
     def phrase_of(self, rx_norm: str) -> int:
         """Return the number of exactly this phrase, or -1."""
-        wanted = np.uint64(phrase_number(rx_norm))
-        keys = self.keys["exact"]
-        place = int(keys.searchsorted(wanted))
-        while place < len(keys) and keys[place] == wanted:
-            phrase = int(self.leads["exact"][place])
-            if self.text(phrase) == rx_norm:
-                return phrase
-            place += 1
-        return -1
+        found, _which = self.find("exact", [phrase_number(rx_norm)])
+        return next((phrase for phrase in found if self.text(phrase) == rx_norm), -1)
 
     def has_id(self, answer_id: int) -> bool:
-        keys = self.keys["id"]
-        place = int(keys.searchsorted(answer_id))
-        return place < len(keys) and int(keys[place]) == answer_id
+        """Is it an answer of this index?"""
+        return bool(self.find("id", [answer_id])[0])
 
     def rarity_of(self, lemma_number: int) -> float:
         """Return how rare a lemma is in this index; one that it has not is as rare as can be."""
-        found, _which = self.find("lemma", np.array([lemma_number], np.uint32))
-        return float(self.lemma_idf[found[0]]) if len(found) else 1.0
+        found, _which = self.find("lemma", [lemma_number])
+        return float(self.lemma_idf[found[0]]) if found else 1.0
+
+    def known_word(self, word: int) -> KnownWord:
+        """Return what is known of a word of this index."""
+        known = self._known.get(word)
+        if known is None:
+            if len(self._known) >= WORDS_KEPT_MAX:
+                self._known.clear()
+            lemma = self.word_lemma[word]
+            known = self._known[word] = KnownWord(
+                _text(self.words, self.word_at, word),
+                int(self.lemma_number[lemma]),
+                int(self.word_grammar[word]),
+                float(self.lemma_idf[lemma]),
+            )
+        return known
 
     def text(self, phrase: int) -> str:
+        """Return a phrase."""
         return _text(self.texts, self.text_at, phrase)
 
-    def word(self, word: int) -> str:
-        return _text(self.words, self.word_at, word)
-
     def answer(self, row: int) -> str:
+        """Return the answer of a row."""
         return _text(self.answers, self.answer_at, row)
 
 

@@ -10,7 +10,9 @@ import re
 from zlib import crc32
 
 NEAR_LENGTH_MAX = 24  # letters; longer words are found by their sound or not at all
-LENGTH_MIN = 3  # shorter words mean something else with each letter
+LENGTH_MIN = 2  # a letter alone is like any other
+GRAM_LENGTH_MIN = 6  # letters; shorter words have too few runs of three
+GRAMS = 1 << 16  # numbers of runs of three letters; two may share one
 
 _SAME_SOUND = str.maketrans(
     {
@@ -37,6 +39,12 @@ def near_numbers(word: str) -> list[int]:
     return [crc32(text.encode()) for text in found]
 
 
+def gram_numbers(word: str) -> list[int]:
+    """Return the numbers, below ``GRAMS``, of the runs of three letters, the borders counted as letters."""
+    text = f"^{word}$"
+    return list({crc32(text[at : at + 3].encode()) & (GRAMS - 1) for at in range(len(text) - 2)})
+
+
 def sound(word: str) -> str:
     """Return how a Russian word sounds, coarsely: unstressed vowels, voicing, soft signs and doubled letters go."""
     text = word.replace("ться", "тса").replace("тся", "тса").replace("тс", "ц").replace("дс", "ц")
@@ -44,3 +52,8 @@ def sound(word: str) -> str:
     if text.endswith(("ого", "его")):
         text = text[:-2] + "во"
     return _RUN.sub(r"\1", text.translate(_SAME_SOUND))
+
+
+def allowed_slips(length: int) -> int:
+    """Return how many slips may part a word of so many letters from the one that was meant."""
+    return 1 if length < 5 else 2 if length < 9 else 3
