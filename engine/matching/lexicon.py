@@ -1,0 +1,158 @@
+"""What a dictionary knows about a word: its lemma, whether it is a word at all, and the grammar that changes a meaning.
+
+The dictionary is OpenCorpora's, read by pymorphy3. A word it does not hold is its own lemma, in any language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from functools import cache, lru_cache
+from typing import Any
+
+from engine.matching.spelling import number
+
+LEXICON_VERSION = 1  # an index built with another one is stale
+WORDS_MAX = 50_000  # that are remembered
+WORD_LENGTH_MAX = 40  # letters; what is longer is no word of a language
+
+
+class Grammar(IntFlag):
+    """What is told of a word in 16 bits. ``PERSON_1`` to ``PERSON_3`` are those of verbs and of pronouns."""
+
+    KNOWN = 1  # in the dictionary
+    CONTENT = 2  # names something: no pronoun, particle, conjunction, preposition
+    PRONOUN = 4
+    VERB = 8
+    NEGATION = 16
+    NUMBER = 32  # written in digits
+    NOMINATIVE = 64  # of pronouns: the one who does it
+    PERSON_1 = 128
+    PERSON_2 = 256
+    PERSON_3 = 512
+    QUESTION = 1024  # who, what, where
+    FILLER = 2048  # "ну", "же": a phrase means the same without it
+    IMPERATIVE = 4096
+    PAST = 8192
+
+
+PERSONS = Grammar.PERSON_1 | Grammar.PERSON_2 | Grammar.PERSON_3
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word's lemma, the number that stands for it, and its ``Grammar``, as a number."""
+
+    lemma: str
+    number: int
+    grammar: int
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Everyday spellings and the words they stand for; they are lemmas of each other, not the same word.
+_COLLOQUIAL = {
+    "че": "что", "чо": "что", "шо": "что", "што": "что", "чево": "что",
+    "щас": "сейчас", "ща": "сейчас", "счас": "сейчас", "сичас": "сейчас",
+    "тя": "ты", "мя": "я", "ваще": "вообще", "воще": "вообще", "вобще": "вообще",
+    "инет": "интернет", "комп": "компьютер", "телек": "телевизор", "чел": "человек",
+    "спс": "спасибо", "спасиб": "спасибо", "пасиб": "спасибо", "пасибо": "спасибо",
+    "пж": "пожалуйста", "пжл": "пожалуйста", "пжлст": "пожалуйста", "пожалуста": "пожалуйста", "плиз": "пожалуйста",
+    "прив": "привет", "дарова": "здорово", "норм": "нормально", "ок": "окей", "тож": "тоже", "скок": "сколько",
+    "скока": "сколько", "када": "когда", "тока": "только", "токо": "только", "кста": "кстати", "оч": "очень",
+    "пачиму": "почему", "нету": "нет", "неа": "нет", "ага": "да", "угу": "да",
+    "вы": "ты", "ваш": "твой",
+}  # fmt: skip
+_QUESTIONS = _words("кто что где куда откуда когда почему зачем как какой чей сколько насколько")
+_NEGATIONS = _words("не ни нет нельзя без never not no none")
+_FILLERS = _words(
+    "ну а и да же ж ведь вот ли ль бы б уж просто вообще типа короче блин пожалуйста плиз слушай скажи эй ой ах эх "
+    "хоть кстати значит прям прямо ладно тогда привет давай разве неужели наверное реально конечно бот брат братан "
+    "бро чувак please well so hey oh"
+)
+_FUNCTION = _words("PREP CONJ PRCL INTJ")
+
+
+@lru_cache(WORDS_MAX)
+def look_up(word: str) -> Word:
+    """Return what is known of a normalised word."""
+    if word.isdigit():
+        return Word(word, number(word), int(Grammar.NUMBER | Grammar.CONTENT | Grammar.KNOWN))
+    parse = _parse(word) if len(word) <= WORD_LENGTH_MAX else None
+    lemma = parse[0] if parse else word
+    lemma = _COLLOQUIAL.get(word) or _COLLOQUIAL.get(lemma, lemma)
+    grammar = _grammar(word, lemma, parse[1]) if parse else _plain_grammar(word, lemma)
+    return Word(lemma, number(lemma), int(grammar))
+
+
+def is_known(word: str) -> bool:
+    """Is it a word of the dictionary?"""
+    return bool(look_up(word).grammar & Grammar.KNOWN)
+
+
+def _parse(word: str) -> tuple[str, Any] | None:
+    """Return the likeliest lemma of a dictionary word and its tag, or None for what is no such word."""
+    morph = _morph()
+    dictionary = morph.dictionary
+    parses = [
+        (fixed, para, index)
+        for fixed, places in dictionary.words.similar_items(word, morph.char_substitutes)
+        for para, index in places
+    ]
+    if not parses:
+        return None
+    best = parses[0]
+    if len(parses) > 1:
+        probability = morph.prob_estimator.p_t_given_w.prob
+        best = max(parses, key=lambda parse: probability(word, dictionary.build_tag_info(parse[1], parse[2])))
+    fixed, para, index = best
+    return dictionary.build_normal_form(para, index, fixed), dictionary.build_tag_info(para, index)
+
+
+def _grammar(word: str, lemma: str, tag: Any) -> Grammar:
+    grammar = Grammar.KNOWN
+    pos, grammemes = tag.POS, tag.grammemes
+    if pos == "NPRO" or "Apro" in grammemes:
+        grammar |= Grammar.PRONOUN
+    elif pos not in _FUNCTION:
+        grammar |= Grammar.CONTENT
+    if pos == "VERB":
+        grammar |= Grammar.VERB
+    if pos == "NPRO" and "nomn" in grammemes:
+        grammar |= Grammar.NOMINATIVE
+    for name, flag in _FLAGS:
+        if name in grammemes:
+            grammar |= flag
+    return _of_lists(word, lemma, grammar)
+
+
+_FLAGS = (
+    ("1per", Grammar.PERSON_1),
+    ("2per", Grammar.PERSON_2),
+    ("3per", Grammar.PERSON_3),
+    ("impr", Grammar.IMPERATIVE),
+    ("past", Grammar.PAST),
+)
+
+
+def _plain_grammar(word: str, lemma: str) -> Grammar:
+    return _of_lists(word, lemma, Grammar.KNOWN if lemma != word else Grammar.CONTENT)
+
+
+def _of_lists(word: str, lemma: str, grammar: Grammar) -> Grammar:
+    if word in _NEGATIONS or lemma in _NEGATIONS:
+        grammar = (grammar | Grammar.NEGATION) & ~Grammar.CONTENT
+    if lemma in _QUESTIONS:
+        grammar |= Grammar.QUESTION
+    if word in _FILLERS:
+        grammar = (grammar | Grammar.FILLER) & ~Grammar.CONTENT
+    return grammar
+
+
+@cache
+def _morph() -> Any:
+    import pymorphy3  # takes 0.2 s and 25 MB: once in the process that the workers are forked from
+
+    return pymorphy3.MorphAnalyzer()

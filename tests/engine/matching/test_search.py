@@ -1,0 +1,154 @@
+"""Nearest phrases: what is meant is found though it is misspelt, glued, turned round or typed in the other layout."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db import codec
+from engine.matching.book import AnswerRow
+from engine.matching.build import build_arrays
+from engine.matching.layers import FRESH_MAX, LayeredIndex
+from engine.matching.normalise import normalise
+from engine.matching.readings import readings
+from engine.matching.search import find_nearest
+from engine.matching.segment import Segment
+
+PHRASES = (
+    "привет", "как дела", "как тебя зовут", "что ты делаешь сегодня вечером", "я люблю тебя", "ты любишь меня",
+    "доброе утро", "не знаю", "расскажи анекдот", "сколько тебе лет", "где находится библиотека",
+    "посоветуй хорошую книгу", "я не люблю котов", "мне очень грустно", "столица франции", "купи слона",
+    "what is your name", "good morning", "спокойной ночи", "иди спать",
+)  # fmt: skip
+DATA = Path(__file__).resolve().parents[4] / "shared" / "match"
+
+
+def index_of(*phrases: str) -> LayeredIndex:
+    rows = [AnswerRow(number, normalise(phrase), f"answer {number}") for number, phrase in enumerate(phrases, 1)]
+    return LayeredIndex(Segment(build_arrays(rows)))
+
+
+@pytest.fixture(scope="module")
+def index() -> LayeredIndex:
+    return index_of(*PHRASES)
+
+
+def nearest(index: LayeredIndex, text: str, bot_id: int = 0) -> str | None:
+    found = find_nearest(readings(text), index, bot_id, 1)
+    return found[0].phrase if found else None
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Привет!!!", "привет"),
+        ("превет", "привет"),
+        ("прветт", "привет"),
+        ("ghbdtn", "привет"),
+        ("privet", "привет"),
+        ("тебя как зовут?", "как тебя зовут"),
+        ("как вас зовут", "как тебя зовут"),
+        ("доброеутро", "доброе утро"),
+        ("незнаю", "не знаю"),
+        ("раскажи онекдот", "расскажи анекдот"),
+        ("где библеотека находиться", "где находится библиотека"),
+        ("ну расскажи же анекдот", "расскажи анекдот"),
+        ("good mornin", "good morning"),
+        ("пщщв ьщктштп", "good morning"),
+        ("what's your nane", "what is your name"),
+    ],
+)
+def test_what_is_meant_is_the_nearest(index: LayeredIndex, said: str, meant: str) -> None:
+    assert nearest(index, said) == meant
+
+
+def test_the_same_phrase_is_certain_and_is_told_with_its_answers(index: LayeredIndex) -> None:
+    (found,) = find_nearest(readings("КАК ДЕЛА?"), index, 0, 1)
+    assert (found.phrase, found.score, [row.tx for row in found.rows]) == ("как дела", 1.0, ["answer 2"])
+
+
+def test_who_does_it_counts(index: LayeredIndex) -> None:
+    scores = {found.phrase: found.score for found in find_nearest(["любишь ли ты меня"], index, 0, 5)}
+    assert scores["ты любишь меня"] > scores["я люблю тебя"]
+
+
+def test_nothing_is_like_nothing(index: LayeredIndex) -> None:
+    assert nearest(index, "ъъъ щщщ") is None
+    assert nearest(index_of(), "привет") is None
+    assert nearest(index, "") is None
+
+
+def test_answers_of_a_bot_win_over_those_of_all_and_others_do_not_see_them() -> None:
+    rows = [
+        AnswerRow(1, "привет", "of all"),
+        AnswerRow(2, "привет", "of seven", bot_id=7),
+        AnswerRow(3, "пока пока", "of seven", bot_id=7),
+    ]
+    index = LayeredIndex(Segment(build_arrays(rows)))
+    assert [row.tx for row in find_nearest(["превет"], index, 7, 1)[0].rows] == ["of seven"]
+    assert [row.tx for row in find_nearest(["превет"], index, 8, 1)[0].rows] == ["of all"]
+    assert nearest(index, "пака пака", 7) == "пока пока"
+    assert nearest(index, "пака пака", 8) is None
+
+
+def test_a_change_is_found_by_the_next_search_and_a_deleted_answer_by_none() -> None:
+    index = index_of(*PHRASES)
+    index.put(AnswerRow(100, "включи музыку", "la"))
+    assert nearest(index, "включи музику") == "включи музыку"
+    index.put(AnswerRow(100, "выключи свет", "dark"))  # the same answer to another phrase
+    assert nearest(index, "включи музику") != "включи музыку"
+    assert nearest(index, "выключы свет") == "выключи свет"
+    index.remove(100)
+    assert nearest(index, "выключи свет") != "выключи свет"
+    index.remove(1)  # of the index itself
+    assert nearest(index, "привет") != "привет"
+    index.put(AnswerRow(1, "привет", "again"))
+    assert [row.tx for row in find_nearest(["привет"], index, 0, 1)[0].rows] == ["again"]
+
+
+def test_many_changes_are_found_and_counted() -> None:
+    index, words = index_of(*PHRASES), ("дом", "лес", "море", "гора", "река", "поле", "сад", "луг", "снег", "дождь")
+    phrases = [f"{one} и {two} {three}" for one in words for two in words[:4] for three in words[:5]]
+    for number, phrase in enumerate(phrases, 1000):
+        index.put(AnswerRow(number, phrase, phrase))
+    assert len(phrases) > 2 * FRESH_MAX
+    assert index.changes == len(phrases) and len(index) == len(phrases) + len(PHRASES)
+    assert all(nearest(index, phrase) == phrase for phrase in phrases)
+    index.remove(1000)
+    index.remove(1000 + len(phrases) - 1)
+    assert len(index) == len(phrases) + len(PHRASES) - 2
+    assert not index.answers_to(phrases[0], 0) and not index.answers_to(phrases[-1], 0)
+
+
+@given(st.text(max_size=300))
+def test_no_text_is_too_much(text: str) -> None:
+    found = find_nearest(readings(text), _SHARED, 0, 3)
+    assert all(0 <= candidate.score <= 1 for candidate in found)
+
+
+@pytest.mark.parametrize("text", ["а" * 10_000, "привет " * 1_000, "\u200b\u202e", "🙂" * 500, "?" * 300, "7" * 400])
+def test_long_and_odd_texts_have_an_end(text: str) -> None:
+    assert len(find_nearest(readings(text), _SHARED, 0, 1)) <= 1
+
+
+def test_labelled_phrases_are_found_as_often_as_measured() -> None:
+    if not DATA.is_dir():
+        pytest.skip("the labelled phrases are not here")
+    with gzip.open(DATA / "base_core.tsv.gz", "rt", encoding="utf-8") as lines:
+        parts = [line.rstrip("\n").split("\t") for line in lines]
+    index = LayeredIndex(Segment(build_arrays(AnswerRow(int(part[0]), normalise(part[1]), part[2]) for part in parts)))
+    with gzip.open(DATA / "queries_dev.jsonl.gz") as lines:
+        asked = [query for query in map(codec.loads, lines) if query["cls"] in ("typo", "variant")][::4]
+    found = [find_nearest(readings(query["q"]), index, 0, 1) for query in asked]
+    right = sum(
+        bool(best) and any(row.id in query["ok"] for row in best[0].rows)
+        for best, query in zip(found, asked, strict=True)
+    )
+    assert right >= 0.98 * len(asked)
+
+
+_SHARED = index_of(*PHRASES)
