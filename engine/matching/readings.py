@@ -30,6 +30,7 @@ _APART = re.compile(r"\bн([еи]) (?=\w{3})")
 _MOUTH = re.compile(r"(?<=\w) (?:d+|д+|[зcсрp]|з+|3)$")
 _CYRILLIC_RUN = re.compile(r"(?<![^\W_])[А-Яа-яЁё]{3,}(?![^\W_])")
 _SIGN_KEYS = re.compile("[хъжэбюё]", re.IGNORECASE)  # letters whose keys have signs in the Latin layout
+_DIGIT = re.compile("[0346]")  # those that letters are written by
 _SURELY_RUSSIAN = 0.6  # share of a word's pairs
 _ENGLISH_WHOLE, _ENGLISH_WORD = 0.1, 0.5  # more than it is Russian: a whole text has more to go by than a word
 
@@ -54,7 +55,7 @@ def _rewritten(text: str) -> Iterator[str]:
     """Yield raw rewrites, the likeliest first."""
     has_latin, has_cyrillic = LATIN.search(text), CYRILLIC.search(text)
     if has_cyrillic:
-        alike = without_lookalikes(text)
+        alike = without_lookalikes(text) if has_latin or _DIGIT.search(text) else text
         if alike != text:
             yield alike
         latin = _in_latin(text)

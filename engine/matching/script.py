@@ -7,6 +7,7 @@ typed by mistake.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 _RUSSIAN_PAIRS = """
@@ -22,7 +23,7 @@ as et ed _f ts _p o_ _e f_ ot ve to _m of le no al me l_ ho ng ar ur ke co lo _h
 rn tu k_ ta om la ns ma de ti be bo un rs sa li m_ ac ad w_ il ge ri ev ra ai wa ce ol ds wi _u we ay el so ss ck os
 ut _k di pe pl _v ec ag ee em na wo am ld ic rm ba _g p_ ca id pa do sh rt ep fi op ex us oo ct _y yo u_ my
 """
-_RUSSIAN, _ENGLISH = frozenset(_RUSSIAN_PAIRS.split()), frozenset(_ENGLISH_PAIRS.split())
+_RUSSIAN, _ENGLISH = (frozenset(tuple(pair) for pair in pairs.split()) for pairs in (_RUSSIAN_PAIRS, _ENGLISH_PAIRS))
 _RUSSIAN_WORD, _ENGLISH_WORD = re.compile("[а-я]+"), re.compile("[a-z]+")
 
 
@@ -36,10 +37,9 @@ def english_share(form: str) -> float:
     return _share(_ENGLISH_WORD.findall(form), _ENGLISH)
 
 
-def _share(words: list[str], common: frozenset[str]) -> float:
-    known = pairs = 0
-    for word in words:
-        bordered = f"_{word}_"
-        pairs += len(word) + 1
-        known += sum(bordered[at : at + 2] in common for at in range(len(word) + 1))
-    return known / pairs if pairs else 0.0
+def _share(words: list[str], common: frozenset[tuple[str, ...]]) -> float:
+    if not words:
+        return 0.0
+    bordered = f"_{'__'.join(words)}_"  # the pair of two borders is in neither list
+    pairs = len(bordered) - len(words)
+    return sum(map(common.__contains__, itertools.pairwise(bordered))) / pairs
