@@ -236,6 +236,22 @@ class Applied(BaseModel):
         primary_key = CompositeKey("bot_id", "event_id")
 
 
+class Normalising(BaseModel):
+    """How far a table's stored forms of phrases are of a version of the normaliser.
+
+    While ``finished`` is NULL they are of ``version`` up to ``done_id`` alone, and of an older one, or of none, above.
+    """
+
+    name = CharField(max_length=32, primary_key=True)  # of the table
+    version = IntegerField()
+    done_id = BigIntegerField(default=0)
+    changed = BigIntegerField(default=0)  # rows whose form was another
+    finished = DateTimeField(null=True)
+
+    class Meta:
+        table_name = "normalising"
+
+
 MODELS: tuple[type[BaseModel], ...] = (
     Answer,
     Person,
@@ -247,4 +263,5 @@ MODELS: tuple[type[BaseModel], ...] = (
     Unsolved,
     JournalApplied,
     Applied,
+    Normalising,
 )

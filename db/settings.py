@@ -136,6 +136,8 @@ class TickerSettings(_Table):
     bot_health_deadline_s: float = Field(20.0, ge=1, le=300)
     storage_health_s: float = Field(5.0, ge=0.5, le=3600, description="seconds between two looks at the storage")
     storage_health_deadline_s: float = Field(5.0, ge=1, le=60)
+    normalise_s: float = Field(30.0, ge=1, le=3600, description="seconds between two looks for stale forms of phrases")
+    normalise_deadline_s: float = Field(30.0, ge=15, le=300)
 
 
 _RESERVED = ("source", "home", "is_named")  # fields of the settings that are no tables

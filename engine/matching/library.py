@@ -23,6 +23,7 @@ from engine.errors import BaseUnavailable
 from engine.matching import snapshot
 from engine.matching.book import AnswerRow, PhraseBook
 from engine.matching.normalise import normalise
+from engine.matching.renormalise import stale_above
 from engine.sparing import Sparing
 
 FRESH_S = 60  # age at which a saved book is not taken in place of MariaDB's rows
@@ -106,7 +107,8 @@ class Library:
             self._probe(base)
             with self._open_base(base).unit():
                 look = _look()  # before the rows too: what comes between is found by the next look
-                book = PhraseBook((_row(*fields) for fields in _answers()), position, look)
+                right_to = stale_above()  # before the rows as well: what is normalised between is so once more here
+                book = PhraseBook((_row(right_to, *fields) for fields in _answers()), position, look)
         except (StorageUnavailable, PeeweeException) as error:
             log.warning("base not read base=%s error=%s", base, error)
             if not isinstance(error, StorageUnavailable):  # this base alone cannot be read: it is not made yet
@@ -159,8 +161,12 @@ def _answers() -> Any:
     return query.where(Answer.deleted.is_null()).tuples().iterator()
 
 
-def _row(answer_id: int, rx: str, rx_norm: str | None, tx: str, weight: int, bot_id: int) -> AnswerRow:
-    return AnswerRow(answer_id, normalise(rx) if rx_norm is None else rx_norm, tx, weight, bot_id)
+def _row(
+    right_to: int | None, answer_id: int, rx: str, rx_norm: str | None, tx: str, weight: int, bot_id: int
+) -> AnswerRow:
+    """Return a row with its phrase. Above ``right_to`` the stored form may be an older normaliser's."""
+    is_right = rx_norm is not None and (right_to is None or answer_id <= right_to)
+    return AnswerRow(answer_id, rx_norm if is_right and rx_norm is not None else normalise(rx), tx, weight, bot_id)
 
 
 def _is_before(position: str, wanted: str) -> bool:

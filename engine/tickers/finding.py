@@ -20,6 +20,7 @@ class Finding:
     text: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
     ms: float | None = None  # how long what was asked took to answer
+    has_more: bool = False  # the work is not done; the next tick is to come soon
 
     def told(self) -> str:
         """Return the text in the language in use."""
@@ -51,6 +52,7 @@ def report(findings: Mapping[str, Finding]) -> dict[str, Any]:
         "text": text,
         "reason": reason,
         "ms": ms,
+        "has_more": any(finding.has_more for finding in findings.values()),
         "parts": {
             name: {"state": finding.state, "text": finding.told(), "ms": finding.ms}
             for name, finding in findings.items()

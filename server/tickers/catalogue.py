@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from server.tickers import bot_health, storage_health
+from server.tickers import bot_health, normalise, storage_health
 
-ALL = (bot_health.TICKER, storage_health.TICKER)
+ALL = (bot_health.TICKER, storage_health.TICKER, normalise.TICKER)

@@ -21,8 +21,8 @@ class Scope(StrEnum):
 class Ticker:
     """One ticker. A tick that takes longer than its deadline is killed.
 
-    ``recheck_s``: after a tick that found something wrong the next one comes that soon. ``lamps`` are lit by the
-    parts of what it finds that have their names.
+    ``recheck_s``: after a tick that found something wrong, or has more to do, the next one comes that soon. ``lamps``
+    are lit by the parts of what it finds that have their names.
     """
 
     name: str

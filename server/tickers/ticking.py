@@ -205,9 +205,10 @@ def _at_ms(duty: Duty) -> int:
 
 
 def _wait_s(duty: Duty, outcome: Outcome) -> float:
-    """Return how long to wait for the next tick: less when something is wrong that may be mended meanwhile."""
+    """Return how long to wait for the next tick: less when something is wrong or not done yet."""
     recheck_s = duty.ticker.recheck_s
-    return duty.period_s if outcome.result == "ok" or recheck_s is None else min(duty.period_s, recheck_s)
+    is_calm = outcome.result == "ok" and not outcome.has_more
+    return duty.period_s if is_calm or recheck_s is None else min(duty.period_s, recheck_s)
 
 
 def _log_change(duty: Duty, before: TickerState, outcome: Outcome) -> None:

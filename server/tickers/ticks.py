@@ -25,6 +25,7 @@ class Outcome:
     reason: str = ""
     ms: float | None = None
     parts: Mapping[str, Health] = field(default_factory=dict)
+    has_more: bool = False  # it stopped in the middle of its work, so as not to keep others waiting
     is_void: bool = False  # Redis was silent, or the lease lost meanwhile: this tells nothing
 
 
@@ -95,6 +96,7 @@ def outcome_of(verdict: Verdict, now_ms: int) -> Outcome:
         str(found.get("reason") or ""),
         _number(found.get("ms")),
         healths,
+        has_more=found.get("has_more") is True,
     )
 
 

@@ -15,7 +15,9 @@ import pytest
 import redis
 
 from db import keys
+from db.bases import BaseStore
 from db.links import redis_client
+from db.models import Answer
 from db.settings import Settings
 from engine.tickers.bot_health import own_group, token_refused
 from engine.tickers.desk import TickDesk
@@ -170,6 +172,29 @@ def test_healthy_storage_lights_three_lamps(bench: Bench, worker: Worker) -> Non
     assert parts["redis"]["state"] == parts["mariadb"]["state"] == "ok", parts
     assert 0 < parts["redis"]["ms"] < 1000 and 0 < parts["mariadb"]["ms"] < 1000
     assert "memory" in parts["redis"]["text"] and "connections" in parts["mariadb"]["text"]
+
+
+def test_stored_phrases_of_an_older_form_are_normalised_and_the_work_goes_on_in_the_next_tick(
+    bench: Bench, worker: Worker
+) -> None:
+    base = BaseStore(bench.client, bench.settings).open(bench.base)
+    rows = [
+        {"rx": f"фраза {at} :D", "rx_norm": f"фраза {at} d", "rx_hash": f"{at:032}", "tx": "Да"} for at in range(2000)
+    ]
+    with base.unit():
+        Answer.insert_many(rows).execute()
+        stored = Answer.select(Answer.rx_norm).where(Answer.rx_norm.endswith(" d"))
+    verdict = worker.run(tick("normalise", deadline_ms=12_600))  # a tenth of a second to work in
+    assert verdict["verdict"] == "done" and verdict["tick"]["state"] == "ok", verdict
+    ticks = 1
+    while verdict["tick"]["has_more"]:
+        assert bench.base in verdict["tick"]["text"] and "%" in verdict["tick"]["text"]
+        verdict = worker.run(tick("normalise", deadline_ms=30_000))
+        ticks += 1
+    assert ticks > 1 and verdict["tick"]["text"] == ""
+    with base.unit():
+        assert stored.count() == 0
+    base.close()
 
 
 @pytest.fixture

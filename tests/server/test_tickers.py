@@ -160,6 +160,18 @@ def test_what_is_wrong_is_looked_at_again_sooner(settings: Settings, lanes: Lane
         assert health is not None and health.state == "ok"
 
 
+def test_work_that_is_not_done_is_gone_on_with_sooner(settings: Settings, lanes: Lanes) -> None:
+    name = lanes.add()
+
+    @play(settings, lanes, OF_BOT)
+    async def scene(desk: Desk) -> None:
+        desk.order("more")
+        await until(lambda: desk.shown("look", name) and desk.info("look", name).result == "ok")
+        desk.order("warn")
+        desk.advance(11)
+        await until(lambda: desk.info("look", name).result == "warn")
+
+
 def test_a_restart_keeps_the_rhythm_and_makes_up_for_missed_ticks_with_one(settings: Settings, lanes: Lanes) -> None:
     name, clock = lanes.add(), Clock()
 

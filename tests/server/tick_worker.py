@@ -1,7 +1,8 @@
 """A ticker worker that does what a file says: on descriptor 3, without any of our engine.
 
 ``argv[1]`` is a file to which it appends a line for each tick, ``argv[2]`` one that holds the word to act by:
-a state (``ok``, ``warn``, ``bad``), ``hang``, ``die``, ``junk``, ``fail``, ``outage``, or ``sleep:S``, which ends ok.
+a state (``ok``, ``warn``, ``bad``), ``hang``, ``die``, ``junk``, ``fail``, ``outage``, ``more`` (ok, but not done), or
+``sleep:S``, which ends ok.
 ``TICKER=word`` is for one ticker alone.
 """
 
@@ -32,8 +33,10 @@ def verdict_of(job: dict[str, Any], word: str) -> dict[str, Any]:
         return {**verdict, "verdict": "retry", "outage": True, "reason": "redis is gone"}
     if word == "junk":
         return {**verdict, "tick": {"state": "splendid"}}
+    has_more, word = word == "more", "ok" if word == "more" else word
     parts = {"disk": {"state": word, "text": f"disk {word}", "ms": 1.5}}
     tick = {"state": word, "text": f"text {word}", "reason": f"reason {word}", "ms": 1.5, "parts": parts}
+    tick["has_more"] = has_more
     return {**verdict, "tick": tick}
 
 

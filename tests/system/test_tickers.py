@@ -131,7 +131,7 @@ def test_tickers_are_listed_run_paused_and_resumed_from_the_shell() -> None:
         def names() -> set[tuple[str, str]]:
             return {(info["name"], info["bot"]) for info in told("list") if info["result"]}
 
-        all_names = {("storage_health", ""), *(("bot_health", role.name) for role in ROLES)}
+        all_names = {("storage_health", ""), ("normalise", ""), *(("bot_health", role.name) for role in ROLES)}
         wait_until(lambda: names() == all_names, 10, 0.2)
         before = told("list")
         (info,) = told("run", "bot_health", BOT.name)
@@ -140,7 +140,7 @@ def test_tickers_are_listed_run_paused_and_resumed_from_the_shell() -> None:
         assert [one["state"] for one in told("pause", "bot_health")] == ["paused"] * len(ROLES)
         assert [one["state"] for one in told("resume", "bot_health", BOT.name)] == ["waiting"]
         wrong = salo(stage.settings, "ticker", "run", "dance")
-        assert wrong.returncode == 1 and "there are: bot_health, storage_health" in wrong.stderr
+        assert wrong.returncode == 1 and "there are: bot_health, normalise, storage_health" in wrong.stderr
         shown = salo(stage.settings, "ticker", "list")
         assert "storage_health" in shown.stdout and "paused" in shown.stdout
 
