@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
-from peewee import fn
+from peewee import PeeweeException, fn
 
 from db import delta
 from db.base import Base
@@ -27,6 +29,7 @@ BATCH = 500  # rows of one transaction
 TABLES = (UNSOLVED, ANSWERS)  # in this order: a new answer takes its form from its unsolved phrase
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,13 @@ class Step:
 def renormalise(base: Base, client: redis.Redis, until_s: float = float("inf")) -> Step:
     """Go on until all is done, or the monotonic clock is at ``until_s``; at least one batch is done.
 
-    ``StorageUnavailable`` passes through; what is done stays done.
+    ``StorageUnavailable`` passes through, also when somebody else holds a row; what is done stays done.
     """
     if base.run(_is_done):
         return Step(100)
     for place, table in enumerate(TABLES):
         while True:
-            walk = base.run(lambda table=table: _batch(table))  # type: ignore[misc]
+            walk = _unwaiting(base, lambda table=table: _batch(table))  # type: ignore[misc]
             if walk.version > NORMALISER_VERSION:
                 return Step(100, walk.version)
             if walk.finished is not None:
@@ -57,11 +60,30 @@ def renormalise(base: Base, client: redis.Redis, until_s: float = float("inf")) 
             if time.monotonic() > until_s:
                 return Step(min((place * 100 + walk.percent) // len(TABLES), 99))
     while base.run(_rows_by_hand):
-        told = base.run(_reform_by_hand)
+        told = _unwaiting(base, _reform_by_hand)
         delta.publish(client, base.name, told)
         if time.monotonic() > until_s:
             return Step(99)
     return Step(100)
+
+
+def _unwaiting(base: Base, work: Callable[[], T]) -> T:
+    """Run a unit that gives up at once where it would wait for a lock.
+
+    Who does not wait is in no deadlock: MariaDB would end one by breaking an import off, and that is somebody's.
+    """
+    database: Any = base.database
+
+    def unit() -> T:
+        (usual,) = database.execute_sql("SELECT @@SESSION.innodb_lock_wait_timeout").fetchone()
+        database.execute_sql("SET SESSION innodb_lock_wait_timeout = 0")
+        try:
+            return work()
+        finally:
+            with suppress(PeeweeException):  # a lost connection is not used again
+                database.execute_sql("SET SESSION innodb_lock_wait_timeout = %s", (usual,))
+
+    return base.run(unit)
 
 
 def _is_done() -> bool:

@@ -286,7 +286,7 @@ def test_a_report_is_as_bad_as_its_worst_part_and_names_what_is_wrong() -> None:
     told = report({"a": Finding("ok", "fine"), "b": Finding("bad", "gone"), "c": Finding("warn", "{n} left", {"n": 2})})
     assert (told["state"], told["text"]) == ("bad", "b: gone; c: 2 left")
     assert report({"a": Finding("ok", "fine", ms=3.0)}) | {"parts": {}} == {
-        "state": "ok", "text": "fine", "reason": "fine", "ms": 3.0, "parts": {}
+        "state": "ok", "text": "fine", "reason": "fine", "ms": 3.0, "has_more": False, "parts": {}
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import redis
 
 from db import delta
 from db.bases import Base, BaseStore
+from db.errors import StorageUnavailable
 from db.models import Answer, Normalising, Unsolved, UnsolvedStatus
 from db.settings import Settings, load_settings
 from db.state import StateDir
@@ -172,6 +174,22 @@ def test_what_a_newer_salo_did_is_left_alone(shelf: Shelf, tmp_path: Path) -> No
     assert renormalise(shelf.base, shelf.client).newer == NORMALISER_VERSION + 1
     assert shelf.answer(number).rx_norm == "новая форма"
     assert shelf.said(shelf.library(tmp_path), "привет") == ["Да"]
+
+
+def test_an_import_that_is_under_way_is_neither_waited_for_nor_passed_over(shelf: Shelf) -> None:
+    shelf.add("привет :D", "привет d")
+    importer = Base(shelf.name, shelf.settings)
+    with importer.unit():
+        Answer.create(rx="пока :D", rx_norm="пока d", rx_hash=phrase_hash("пока d"), tx="Да")
+        started = time.monotonic()
+        with pytest.raises(StorageUnavailable):
+            renormalise(shelf.base, shelf.client)
+        assert time.monotonic() - started < 3, "a wait ends in a deadlock, or after 5 s"
+        Answer.create(rx="ну :D", rx_norm="ну d", rx_hash=phrase_hash("ну d"), tx="Да")
+    importer.close()
+    assert renormalise(shelf.base, shelf.client) == Step(100)
+    with shelf.base.unit():
+        assert Answer.select().count() == 3 and right(list(Answer.select()))
 
 
 _WALKER = """
