@@ -16,6 +16,7 @@ import pytest
 from server.dispatcher.limits import Limits
 from server.dispatcher.pool import DeadlineMissed, NeverRan, Pool, WorkerDied
 from server.dispatcher.sources import CommandSource, ZygoteSource
+from server.dispatcher.spinning import NICE
 from server.process import child_environment, python_argv, spawn
 from tests.engine.bench import is_alive
 from tests.server.lanes import lane_settings, until
@@ -194,19 +195,19 @@ def test_a_worker_that_is_long_at_its_job_has_its_seat_taken_by_a_bounded_number
     asyncio.run(scene())
 
 
-def test_a_worker_that_spins_gets_only_the_processor_time_that_others_leave() -> None:
+def test_a_worker_that_spins_yields_to_others_and_one_that_waits_does_not() -> None:
     async def scene() -> None:
         async with pool_of(*python("while True: pass")) as pool:
             worker = await pool.acquire()
             job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
-            await until(lambda: os.sched_getscheduler(worker.pid) == os.SCHED_IDLE)
+            await until(lambda: os.getpriority(os.PRIO_PROCESS, worker.pid) == NICE)
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
         async with pool_of(*python("deep_inside()"), spares=1) as pool:
             worker = await pool.acquire()
             job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
             await until(lambda: pool_has_looked(pool))
-            assert os.sched_getscheduler(worker.pid) == os.SCHED_OTHER  # it only waits
+            assert os.getpriority(os.PRIO_PROCESS, worker.pid) == os.getpriority(os.PRIO_PROCESS, 0)
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 

@@ -107,7 +107,7 @@ def test_a_code_that_a_tick_had_stored_ends_no_tick_and_another_transport_is_loo
 ) -> None:
     name = lanes.add()
 
-    @play(settings, lanes, OF_BOT)
+    @play(settings, lanes, replace(OF_BOT, deadline_s=lambda _: 30.0))
     async def scene(desk: Desk) -> None:
         desk.order("sleep:0.8")
         await until(lambda: desk.ticks())

@@ -36,7 +36,7 @@ def test_twenty_calls_are_not_slowed_down_by_the_library(desk: Desk) -> None:
     vk = client(desk)
     for _ in range(20):
         vk.call("messages.send", peer_id=5)
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5.0  # its own limit, three calls a second, would take more than six
 
 
 def test_too_many_requests_is_raised_at_once_and_once(desk: Desk) -> None:
