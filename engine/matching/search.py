@@ -49,12 +49,22 @@ def find_nearest(forms: Sequence[str], index: LayeredIndex, bot_id: int, most: i
 
 
 def likely_readings(forms: Sequence[str], index: LayeredIndex) -> list[str]:
-    """Return the first of ``forms``, and those of which the base knows more words, at least half."""
+    """Return the first of ``forms``, and those of which the base knows at least half of the words, and more of them.
+
+    One that only leaves words out of the first need not have more.
+    """
     if len(forms) == 1:
         return list(forms)
-    shares = [_share_known(form, index) for form in forms]
-    others = zip(forms[1:], shares[1:], strict=True)
-    return [forms[0], *(form for form, share in others if share >= SHARE_KNOWN_MIN and share > shares[0])]
+    plain, *others = ((form, _share_known(form, index)) for form in forms)
+    words = set(plain[0].split())
+    return [
+        plain[0],
+        *(
+            form
+            for form, share in others
+            if share >= SHARE_KNOWN_MIN and (share > plain[1] or set(form.split()) < words)
+        ),
+    ]
 
 
 def _others(forms: Sequence[str], exact: str, index: LayeredIndex, bot_id: int, most: int) -> list[Candidate]:
