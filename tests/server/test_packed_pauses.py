@@ -98,6 +98,7 @@ def test_a_backlog_that_vk_refuses_waits_without_a_doubt_and_goes_out_later(
             emulator.clear_faults()
             await until(lambda: all_done(host, bot))
             assert host.rests(bot.name) == []
+            await until(lambda: not clean_redis.hlen(keys.pauses(bot.name)))  # it is taken back behind the last reply
 
     asyncio.run(scene())
     assert_each_once(emulator, clean_redis, bot)
