@@ -87,11 +87,6 @@ def look_up(word: str) -> Word:
     return Word(lemma, number(lemma), int(grammar))
 
 
-def is_known(word: str) -> bool:
-    """Is it a word of the dictionary?"""
-    return bool(look_up(word).grammar & Grammar.KNOWN)
-
-
 def _parse(word: str) -> tuple[str, Any] | None:
     """Return the likeliest lemma of a dictionary word and its tag, or None for what is no such word."""
     morph = _morph()

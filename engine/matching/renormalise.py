@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import redis
@@ -49,7 +50,7 @@ def renormalise(base: Base, client: redis.Redis, until_s: float = float("inf")) 
         return Step(100)
     for place, table in enumerate(TABLES):
         while True:
-            walk = _unwaiting(base, lambda table=table: _batch(table))  # type: ignore[misc]
+            walk = _unwaiting(base, partial(_batch, table))
             if walk.version > NORMALISER_VERSION:
                 return Step(100, walk.version)
             if walk.finished is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import psutil
 
-SPIN_S = 0.2  # of processor time for one job
+SPIN_S = 1.0  # of processor time for one job; less may be the first look into a large base, which is to stay in memory
 NICE = 10  # about a tenth of the share of the others
 
 

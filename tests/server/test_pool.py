@@ -214,6 +214,31 @@ def test_a_worker_that_spins_yields_to_others_and_one_that_waits_does_not() -> N
     asyncio.run(scene())
 
 
+def test_a_job_that_computes_for_a_moment_costs_no_worker() -> None:
+    """The first look into a large base takes that long; with a new worker each time it would be the first for ever."""
+    program = """
+import json, socket, time
+platform = socket.socket(fileno=3).makefile("rwb")
+for line in platform:
+    end = time.process_time() + 0.6
+    while time.process_time() < end: pass
+    platform.write(json.dumps({"job": json.loads(line)["job"], "verdict": "ignored"}).encode() + b"\\n")
+    platform.flush()
+"""
+
+    async def scene() -> None:
+        async with pool_of(sys.executable, "-I", "-S", "-c", program) as pool:
+            pids = []
+            for number in range(2):
+                worker = await asyncio.wait_for(pool.acquire(), 10)
+                pids.append(worker.pid)
+                await worker.run({"job": str(number), "token": "vk1.canary"}, 20, no_ask)
+                worker.release()
+            assert pids[0] == pids[1]
+
+    asyncio.run(scene())
+
+
 def pool_has_looked(pool: Pool) -> bool:
     """Has a worker been at its job for longer than ``LAG_S``? It was looked at before that."""
     return any(worker.lags for worker in pool._workers)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from db import codec
 from engine.matching.book import AnswerRow
-from engine.matching.build import build_arrays
+from engine.matching.build import LESS, build_arrays, folded, folded_number, mixed, mixed_number
+from engine.matching.features import NAMES
+from engine.matching.forest import load_forest
 from engine.matching.layers import FRESH_MAX, LayeredIndex
 from engine.matching.normalise import normalise
 from engine.matching.readings import readings
@@ -152,3 +155,14 @@ def test_labelled_phrases_are_found_as_often_as_measured() -> None:
 
 
 _SHARED = index_of(*PHRASES)
+
+
+def test_the_forest_was_trained_on_these_features() -> None:
+    assert load_forest().names == NAMES
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_sets_have_the_same_number_one_by_one_as_all_at_once(number: int) -> None:
+    (bits,) = mixed(np.array([number], np.uint32))
+    assert int(bits) == mixed_number(number)
+    assert int(folded(np.array([bits]), LESS)[0]) == folded_number(mixed_number(number), LESS)
