@@ -20,7 +20,6 @@ from db.protocol import ProcessInfo
 from server.dispatcher.limits import Limits
 from server.dispatcher.saying import Saying
 from server.dispatcher.sources import NEVER_RAN, NoWorker, Started, WorkerSource, ZygoteDown
-from server.dispatcher.spinning import Spinning
 from server.dispatcher.starts import Starts
 from server.dispatcher.verdicts import BadVerdict, Verdict, parse_verdict
 
@@ -29,7 +28,6 @@ LINES_MAX = 10_000  # from a worker for one job; one more ends it
 KILL_S = 2.0  # for a killed process to be gone
 SPEAK_S = 0.2  # at the deadline, for a worker to say on stderr where it is
 LAST_LINE_S = 0.1  # for what a worker wrote just before its end; a child of it may hold the socket open
-LOOK_S = 0.25  # between two looks at a worker that is at its job
 LAG_S = 1.0  # a job that takes longer has another worker put into its worker's seat
 YOUNG_S = 1.0  # a worker that ends sooner counts as one that could not start
 PROOF_S = 0.5  # that a worker must live before its first job, while others could not be started
@@ -70,7 +68,6 @@ class Worker:
         saying: Saying,
         on_end: Callable[[], None],
         may_lag: Callable[[], bool],
-        spinning: Spinning | None = None,
     ) -> None:
         self.pid = started.pid
         self.gone = asyncio.Event()
@@ -85,7 +82,6 @@ class Worker:
         self._saying = saying
         self._on_worker_end = on_end
         self._may_lag = may_lag
-        self._spinning = spinning
         self._is_busy = False
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
@@ -96,10 +92,7 @@ class Worker:
         self.jobs += 1
         self._is_busy = True
         self._saying.begin(str(job.get("token") or ""))
-        if self._spinning is not None:
-            self._spinning.begin()
-        loop = asyncio.get_running_loop()
-        self._watching = loop.call_later(LOOK_S, self._watch, loop.time())
+        self._watching = asyncio.get_running_loop().call_later(LAG_S, self._leave_seat)
         try:
             async with asyncio.timeout(deadline_s):
                 self._writer.write(codec.dumps(job) + b"\n")
@@ -127,8 +120,7 @@ class Worker:
             self._watching.cancel()
             self._is_busy = False
         self.verdicts += 1
-        is_lowered = self._spinning is not None and self._spinning.is_lowered
-        if self.lags or is_lowered or self.jobs >= self._jobs_max or verdict.raw.get("retire") is True:
+        if self.lags or self.jobs >= self._jobs_max or verdict.raw.get("retire") is True:
             self.retire()
         return verdict
 
@@ -159,17 +151,15 @@ class Worker:
         how = self.failure or await self._how_ended() or "ended"
         return f"{how}; its last words: {words[0][:300]}" if words else how
 
-    def _watch(self, began_s: float) -> None:
-        """Look at a job that goes on: one that spins yields, and a long one's worker leaves its seat, if it may."""
+    def _leave_seat(self) -> None:
+        """Let another worker have this one's seat, if there may be one more; this one ends after its job."""
         if self._ended.is_set():
             return
-        loop = asyncio.get_running_loop()
-        if self._spinning is not None:
-            self._spinning.look()
-        if not self.lags and loop.time() - began_s >= LAG_S and self._may_lag():
+        if self._may_lag():
             self.lags = True
             self.left_seat.set()
-        self._watching = loop.call_later(LOOK_S, self._watch, began_s)
+        else:
+            self._watching = asyncio.get_running_loop().call_later(LAG_S, self._leave_seat)
 
     def _signal(self, number: int) -> None:
         if not self._ended.is_set():
@@ -403,5 +393,5 @@ class Pool:
     async def _open(self, started: Started) -> Worker:
         self._limits.put_on(started.pid)
         reader, writer = await asyncio.open_connection(sock=started.job_socket, limit=LINE_MAX)
-        saying, spinning = Saying(started.output, self._on_line), Spinning(started.pid)
-        return Worker(started, reader, writer, self._jobs_per_worker, saying, self._on_end, self._may_lag, spinning)
+        saying = Saying(started.output, self._on_line)
+        return Worker(started, reader, writer, self._jobs_per_worker, saying, self._on_end, self._may_lag)

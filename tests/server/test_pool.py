@@ -16,7 +16,6 @@ import pytest
 from server.dispatcher.limits import Limits
 from server.dispatcher.pool import DeadlineMissed, NeverRan, Pool, WorkerDied
 from server.dispatcher.sources import CommandSource, ZygoteSource
-from server.dispatcher.spinning import NICE
 from server.process import child_environment, python_argv, spawn
 from tests.engine.bench import is_alive
 from tests.server.lanes import lane_settings, until
@@ -195,25 +194,6 @@ def test_a_worker_that_is_long_at_its_job_has_its_seat_taken_by_a_bounded_number
     asyncio.run(scene())
 
 
-def test_a_worker_that_spins_yields_to_others_and_one_that_waits_does_not() -> None:
-    async def scene() -> None:
-        async with pool_of(*python("while True: pass")) as pool:
-            worker = await pool.acquire()
-            job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
-            await until(lambda: os.getpriority(os.PRIO_PROCESS, worker.pid) == NICE)
-            job.cancel()
-            await asyncio.gather(job, return_exceptions=True)
-        async with pool_of(*python("deep_inside()"), spares=1) as pool:
-            worker = await pool.acquire()
-            job = asyncio.ensure_future(worker.run({"job": "1", "token": "vk1.canary"}, 20, no_ask))
-            await until(lambda: pool_has_looked(pool))
-            assert os.getpriority(os.PRIO_PROCESS, worker.pid) == os.getpriority(os.PRIO_PROCESS, 0)
-            job.cancel()
-            await asyncio.gather(job, return_exceptions=True)
-
-    asyncio.run(scene())
-
-
 def test_a_job_that_computes_for_a_moment_costs_no_worker() -> None:
     """The first look into a large base takes that long; with a new worker each time it would be the first for ever."""
     program = """
@@ -237,8 +217,3 @@ for line in platform:
             assert pids[0] == pids[1]
 
     asyncio.run(scene())
-
-
-def pool_has_looked(pool: Pool) -> bool:
-    """Has a worker been at its job for longer than ``LAG_S``? It was looked at before that."""
-    return any(worker.lags for worker in pool._workers)
