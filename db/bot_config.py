@@ -32,7 +32,8 @@ class BotConfig:
     confirmation: Secret
     names: tuple[str, ...] = ()  # what it is called in a chat, besides mentions
     language: str = ""
-    threshold: float | None = None  # score from which the closest phrase's answer is given
+    threshold: float | None = None  # score from which the likeliest phrase's answer is given
+    suggest_threshold: float | None = None  # score from which a phrase is suggested to moderators
     per_bot: int | None = None  # conversations handled at the same time
     unsolved_text: str = ""  # said in a private dialog to an unknown phrase; empty: silence
 
@@ -125,7 +126,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "confirmation": _credential,
     "names": _names,
     "language": _language,
-    "threshold": _between(0.5, 1.0, float),
+    "threshold": _between(0.0, 1.0, float),
+    "suggest_threshold": _between(0.0, 1.0, float),
     "per_bot": _between(1, 64, int),
     "unsolved_text": _text,
 }

@@ -18,6 +18,7 @@ from engine.matching.candidates import find_candidates
 from engine.matching.features import NAMES, Comparison, compared
 from engine.matching.forest import Forest, load_forest
 from engine.matching.layers import Layer, LayeredIndex
+from engine.matching.lexicon import look_up
 from engine.matching.query import analyse
 from engine.matching.spelling import number
 
@@ -25,6 +26,8 @@ SHARE_KNOWN_MIN = 0.5  # of the words of a reading
 SHARE_MIN, COMPARED_MIN = 0.6, 3  # of the best candidate's weight, for one that is compared too
 RANKED_MAX = 10  # candidates of an index that are compared word by word
 LENGTH_MAX = 1000  # letters of a normalised phrase that are looked at; no phrase of a base is so long
+
+_NUMBER_DIFFERS, _OTHER_NUMBER = NAMES.index("number_differs"), 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def _nearest(form: str, index: LayeredIndex, bot_id: int, most: int) -> list[Can
     compared_ones, features = compare(form, index, most)
     if not compared_ones:
         return []
-    scores = _forest().likelihood(features)
+    scores = likelihood(features)
     nearest: list[Candidate] = []
     for place in np.argsort(-scores, kind="stable").tolist():
         layer, phrase = compared_ones[place]
@@ -123,6 +126,18 @@ def compare(form: str, index: LayeredIndex, least: int = 1) -> tuple[list[tuple[
 def _worth_comparing(scores: Array) -> int:
     """Return how many candidates may still win, given how much better the first are."""
     return max(int((scores >= float(scores[0]) * SHARE_MIN).sum()), COMPARED_MIN)
+
+
+def likelihood(features: Array) -> Array:
+    """Return for each row of features how likely it is what was meant. Another number is another meaning."""
+    scores = _forest().likelihood(features)
+    return np.where(features[:, _NUMBER_DIFFERS] > 0, scores * _OTHER_NUMBER, scores)
+
+
+def load_matcher() -> None:
+    """Load what the first search would wait for: the dictionary and the forest."""
+    look_up("да")
+    _forest()
 
 
 @cache

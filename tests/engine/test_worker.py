@@ -43,7 +43,7 @@ def test_a_private_message_is_answered_and_reported(bench: Bench, worker: Worker
     verdict = worker.run(job)
     assert (verdict["job"], verdict["verdict"], verdict["slots_used"]) == (job["job"], "done", 1)
     assert verdict["match"].pop("answer_id") > 0
-    assert verdict["match"] == {"rx": "привет!!", "phrase": "привет", "score": 1.0}
+    assert verdict["match"] == {"rx": "привет!!", "phrase": "привет", "score": 1.0, "suggested": []}
     (call,) = bench.vk.calls
     (part,) = verdict["reply"]["parts"]
     assert (call.values["peer_id"], call.values["message"]) == ("11", "И тебе привет!")
