@@ -16,7 +16,7 @@ from engine.addressing import Address, find_address
 from engine.answers import needs_names, render
 from engine.commands.dispatch import ChatContext, run_chat_command
 from engine.commands.roles import role_of
-from engine.decide import decide, suggestions
+from engine.decide import decide, inquire_for, suggestions
 from engine.desk import JobDesk
 from engine.errors import BaseUnavailable, MayHaveBeenSent, NeedsSlot
 from engine.message import Message, parse_message
@@ -201,6 +201,7 @@ def _chat_context(desk: JobDesk, message: Message, address: Address) -> ChatCont
         bot_redis=stores.bot_redis(job.bot.db),
         ask=desk.ask,
         picked=_is_picked(message, address, job.bot.group_id),
+        inquire=lambda phrase: inquire_for(phrase, job, stores),
     )
 
 

@@ -32,11 +32,12 @@ _NUMBER_DIFFERS, _OTHER_NUMBER = NAMES.index("number_differs"), 0.5
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A known phrase that may have been meant, how likely, and its answers."""
+    """A known phrase that may have been meant, how likely, its answers, and the reading that it was compared with."""
 
     phrase: str
     score: float
     rows: list[AnswerRow]
+    form: str
 
 
 def find_nearest(forms: Sequence[str], index: LayeredIndex, bot_id: int, most: int) -> list[Candidate]:
@@ -46,7 +47,7 @@ def find_nearest(forms: Sequence[str], index: LayeredIndex, bot_id: int, most: i
     """
     for form in forms:
         if rows := index.answers_to(form, bot_id):
-            return [Candidate(form, 1.0, rows), *_others(forms, form, index, bot_id, most)][:most]
+            return [Candidate(form, 1.0, rows, form), *_others(forms, form, index, bot_id, most)][:most]
     found = [candidate for form in likely_readings(forms, index) for candidate in _nearest(form, index, bot_id, most)]
     return sorted(found, key=lambda candidate: -candidate.score)[:most]
 
@@ -84,8 +85,13 @@ def _share_known(form: str, index: LayeredIndex) -> float:
     return len(known) / max(len(words), 1)
 
 
-def _nearest(form: str, index: LayeredIndex, bot_id: int, most: int) -> list[Candidate]:
-    compared_ones, features = compare(form, index, most)
+def nearest_others(form: str, index: LayeredIndex, bot_id: int, most: int) -> list[Candidate]:
+    """Return up to ``most`` phrases that ``form`` would be taken for if it were not known itself."""
+    return _nearest(form, index, bot_id, most, form)
+
+
+def _nearest(form: str, index: LayeredIndex, bot_id: int, most: int, other_than: str = "") -> list[Candidate]:
+    compared_ones, features = compare(form, index, most, other_than)
     if not compared_ones:
         return []
     scores = likelihood(features)
@@ -94,16 +100,18 @@ def _nearest(form: str, index: LayeredIndex, bot_id: int, most: int) -> list[Can
         layer, phrase = compared_ones[place]
         rows = layer.rows(phrase, bot_id)
         if rows:
-            nearest.append(Candidate(layer.segment.text(phrase), round(float(scores[place]), 4), rows))
+            nearest.append(Candidate(layer.segment.text(phrase), round(float(scores[place]), 4), rows, form))
             if len(nearest) == most:
                 break
     return nearest
 
 
-def compare(form: str, index: LayeredIndex, least: int = 1) -> tuple[list[tuple[Layer, int]], Array]:
+def compare(
+    form: str, index: LayeredIndex, least: int = 1, other_than: str = ""
+) -> tuple[list[tuple[Layer, int]], Array]:
     """Return the phrases that may have been meant, by layer and number, and their features.
 
-    There are at least ``least`` of each layer, if it has so many.
+    There are at least ``least`` of each layer, if it has so many. The phrase ``other_than`` is taken for unknown.
     """
     query = analyse(form[:LENGTH_MAX])
     places: list[tuple[Layer, int]] = []
@@ -111,6 +119,9 @@ def compare(form: str, index: LayeredIndex, least: int = 1) -> tuple[list[tuple[
     found: list[Array] = []
     for layer in index.layers():
         phrases, scores = find_candidates(layer.segment, query, max(RANKED_MAX, least))
+        if other_than:
+            kept = [place for place, phrase in enumerate(phrases) if layer.segment.text(phrase) != other_than]
+            phrases, scores = [phrases[place] for place in kept], scores[kept]
         if phrases:
             count = max(_worth_comparing(scores.sum(axis=1)), least)
             comparison = Comparison(layer.segment, query, phrases[:count])

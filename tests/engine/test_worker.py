@@ -100,6 +100,8 @@ def test_commands_are_answered(bench: Bench, worker: Worker) -> None:
     assert verdict["verdict"] == "done"
     worker.run(bench.job("/why"))
     assert "привет" in bench.vk.texts[-1]
+    worker.run(bench.job("/почему превет"))
+    assert "привет (опечатка в «превет» (привет))" in bench.vk.texts[-1]
     worker.run(bench.job("/name Вася"))
     worker.run(bench.job("кто ты"))
     assert bench.vk.texts[-1] == "Я Анна, а ты Вася"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import secrets
+import subprocess
+import sys
+import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +23,7 @@ from db.state import StateDir
 from engine.errors import BaseUnavailable
 from engine.matching import building, tending
 from engine.matching import library as module
-from engine.matching.index_file import NAME, open_index
+from engine.matching.index_file import NAME, open_index, verify
 from engine.matching.library import Library
 from engine.matching.normalise import normalise, phrase_hash
 from engine.matching.tending import Tending
@@ -283,3 +288,47 @@ def test_a_base_made_anew_does_not_inherit_answers(shelf: Shelf, storage_setting
     assert shelf.texts(library, "привет", delta.START) == []
     shelf.texts(shelf.library(), "привет", shelf.add("пока", "раз"))
     assert shelf.texts(shelf.library(), "привет") == [] and shelf.texts(library, "привет") == []
+
+
+_BUILDER = """
+    import sys
+    from pathlib import Path
+    from db.base import Base
+    from db.links import redis_client
+    from db.settings import load_settings
+    from engine.matching.building import build
+
+    config, home, name = sys.argv[1:]
+    settings = load_settings(Path(config), {"SALO_HOME": home})
+    base, client = Base(name, settings), redis_client(settings)
+    while True:
+        build(base, client, settings.state.index(name))
+        print("made", flush=True)
+"""
+
+
+def test_a_builder_that_is_killed_leaves_a_whole_index_and_a_free_lock(
+    shelf: Shelf, storage_settings: Path, tmp_path: Path
+) -> None:
+    dice = random.Random(7)
+    rows = [{"rx": f"фраза {at}", "rx_norm": f"фраза {at}", "rx_hash": f"{at:032}", "tx": "Да"} for at in range(3000)]
+    with shelf.base.unit():
+        Answer.insert_many(rows).execute()
+    folder = shelf.state.index(shelf.name)
+    command = [
+        sys.executable,
+        "-c",
+        textwrap.dedent(_BUILDER),
+        str(storage_settings),
+        str(tmp_path / "home"),
+        shelf.name,
+    ]
+    for _ in range(3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as builder:
+            assert builder.stdout is not None and builder.stdout.readline() == b"made\n"
+            threading.Event().wait(dice.uniform(0, 0.3))  # any moment of the next one
+            builder.kill()
+        verify(folder)
+        assert len(shelf.library().index(shelf.name, delta.START)) == 3000
+        with building.builder(folder) as is_ours:
+            assert is_ours and not list(folder.glob(f".{NAME}.*"))
