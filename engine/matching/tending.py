@@ -26,6 +26,7 @@ from engine.matching.library import CHANGED_MAX, Library, Stamp, stamp_of
 
 VERIFY_EVERY_S = 600.0
 CHANGES_MIN, CHANGES_SHARE = 2_000, 0.02  # of a base's answers: above both its file is made anew
+REST = 4.0  # after an index was made, times what that took
 IDS = 50_000  # read at once
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class _Seen:
     """What is remembered of a base: how its table looked last, and which file was read from end to end, when."""
 
     look: Look = field(default_factory=Look)
+    rests_until_s: float = 0.0  # before it is made anew only because it is behind: a long import changes all the time
     left_out: int = 0  # rows whose phrase has nothing visible
     verified: Stamp | None = None
     verified_s: float = 0.0
@@ -62,13 +64,13 @@ class Tending:
         """Bring the index of ``base`` into order. ``StorageUnavailable``, ``OSError``, errors of Redis pass through."""
         seen = self._seen.setdefault(base.name, _Seen())
         wrong = self._wrong(base.name, seen)
-        if wrong and not self._make(base, wrong):
+        if wrong and not self._make(base, wrong, seen):
             return Tended()  # another process is at it
         index = self._library.index(base.name, delta.position(self._redis, base.name))
         untold = self._untold(base, index, seen)
         delta.publish(self._redis, base.name, untold)
         reason = self._behind(index, untold)
-        if reason and self._make(base, reason):
+        if reason and time.monotonic() >= seen.rests_until_s and self._make(base, reason, seen):
             wrong = wrong or reason
         return Tended(wrong, len(untold))
 
@@ -90,9 +92,13 @@ class Tending:
             return str(error)
         return ""
 
-    def _make(self, base: Base, reason: str) -> About | None:
+    def _make(self, base: Base, reason: str, seen: _Seen) -> About | None:
         log.info("index is to be made base=%s reason=%s", base.name, reason)
-        return build(base, self._redis, self._state.index(base.name))
+        started_s = time.monotonic()
+        about = build(base, self._redis, self._state.index(base.name))
+        ended_s = time.monotonic()
+        seen.rests_until_s = ended_s + REST * (ended_s - started_s)
+        return about
 
     def _behind(self, index: LayeredIndex, untold: list[Change]) -> str:
         """Return why an index that is whole is to be made anew, or nothing."""
