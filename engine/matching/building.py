@@ -136,10 +136,15 @@ def row_of(
 
 
 def changed_since(base: Base, since: datetime | None, most: int) -> dict[int, AnswerRow | None] | None:
-    """Return the answers that changed at ``since`` or later by id, None for a deleted one; None: more than ``most``."""
-    wanted = [] if since is None else [Answer.updated >= since - OVERLAP]
-    found = _found(base, wanted, most + 1)
-    return None if len(found) > most else found
+    """Return the answers that changed at ``since`` or later by id, None for a deleted one; None: more than ``most``.
+
+    Those of a while before are among them, if that is not too much: they may have been committed since.
+    """
+    for overlap in (OVERLAP, timedelta(0)):
+        found = _found(base, [] if since is None else [Answer.updated >= since - overlap], most + 1)
+        if len(found) <= most:
+            return found
+    return None
 
 
 def came_after(base: Base, last_id: int, most: int) -> dict[int, AnswerRow | None] | None:
