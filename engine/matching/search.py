@@ -106,18 +106,20 @@ def compare(form: str, index: LayeredIndex, least: int = 1) -> tuple[list[tuple[
     places: list[tuple[Layer, int]] = []
     own: list[list[float]] = []
     found: list[Array] = []
-    for layer in index.layers():
-        phrases, scores = find_candidates(layer.segment, query, max(RANKED_MAX, least))
-        if phrases:
-            count = max(_worth_comparing(scores.sum(axis=1)), least)
-            comparison = Comparison(layer.segment, query, phrases[:count])
-            for place, phrase in enumerate(phrases[:count]):
+    layers = index.layers()
+    for layer in layers:
+        candidates = find_candidates(layer.segment, query, max(RANKED_MAX, least))
+        if candidates.phrases:
+            count = max(_worth_comparing(candidates.scores.sum(axis=1)), least)
+            phrases = candidates.phrases[:count]
+            comparison = Comparison(layer.segment, query, phrases, candidates.near)
+            for place, phrase in enumerate(phrases):
                 places.append((layer, phrase))
                 own.append(comparison.count(place, layer.segment.text(phrase)))
-            found.append(scores[:count])
+            found.append(candidates.scores[:count])
     if not places:
         return [], np.zeros((0, len(NAMES)), np.float32)
-    return places, compared(own, np.concatenate(found))
+    return places, compared(own, np.concatenate(found), sum(layer.segment.phrases for layer in layers))
 
 
 def _worth_comparing(scores: Array) -> int:
