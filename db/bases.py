@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -44,6 +44,8 @@ class BaseInfo:
     state: str = "ready"  # or "dropping"
     journal: str = ""  # names this life of the journal, so that a new Redis' entries are not taken for old ones
     created_ms: int = 0
+    threshold: float | None = None  # that suit it, for bots without their own; see ``BotConfig``
+    suggest_threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,14 @@ class BaseStore:
             self._redis.unlink(key)
         self._redis.hdel(keys.BASES, name)
 
+    def set_thresholds(self, name: str, threshold: float | None, suggest_threshold: float | None) -> None:
+        """Let bots on a base answer and suggest from these scores; ``None`` is as the settings say. Counts at once."""
+
+        def changed(info: BaseInfo) -> BaseInfo:
+            return replace(info, threshold=threshold, suggest_threshold=suggest_threshold)
+
+        self._change(name, changed)
+
     def migrate(self, name: str) -> Steps:
         """Bring one base's schema up to date and return the steps that were missing."""
         arguments = connection_arguments(self._settings, _DDL_LIMIT_S)
@@ -174,17 +184,25 @@ class BaseStore:
 
     def _mark_dropping(self, name: str) -> None:
         """Close the base to new bots, unless a bot uses it or is added to it in the same moment."""
+
+        def closed(info: BaseInfo) -> BaseInfo:
+            users = self._users_of(name)
+            if users:
+                raise Refused(_("base {base} is used by {bots}; remove them first").format(
+                    base=name, bots=", ".join(users)))  # fmt: skip
+            return replace(info, state="dropping")
+
+        self._change(name, closed)
+
+    def _change(self, name: str, change: Callable[[BaseInfo], BaseInfo]) -> None:
+        """Change what is registered of a base, as it stands in the moment of the change; all hosts read it anew."""
         for _try in range(_TRIES_MAX):
             version = int(self._redis.get(keys.BOTS_VERSION) or 0)
             info = self._all().get(name)
             if info is None:
                 raise NotFound(_("there is no base {base}").format(base=name))
-            users = self._users_of(name)
-            if users:
-                raise Refused(_("base {base} is used by {bots}; remove them first").format(
-                    base=name, bots=", ".join(users)))  # fmt: skip
-            marked = codec.dumps(asdict(replace(info, state="dropping")))
-            command: Words = [version, keys.BOTS_CHANGED, "", 4, "HSET", keys.BASES, name, marked]
+            written = codec.dumps(asdict(change(info)))
+            command: Words = [version, keys.BOTS_CHANGED, "", 4, "HSET", keys.BASES, name, written]
             if _COMMIT.run(self._redis, [keys.BOTS_VERSION, ""], command) != b"stale":
                 return
         raise Refused(_("others keep changing the bots; try again"))

@@ -6,8 +6,8 @@ Token, secret and confirmation code lie there sealed, everything else as JSON. A
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 from db import codec
 from db.errors import BadValue
@@ -22,6 +22,16 @@ CREDENTIAL_MAX = 512
 TEXT_MAX = 4096  # VK's limit of one message
 
 
+class HasThresholds(Protocol):
+    """A base, or a bot's settings: scores from which bots answer and suggest; ``None`` leaves them open."""
+
+    @property
+    def threshold(self) -> float | None: ...
+
+    @property
+    def suggest_threshold(self) -> float | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class BotConfig:
     """One version of a bot's settings. ``None`` and an empty ``language`` mean the value of ``salo.toml``."""
@@ -32,9 +42,18 @@ class BotConfig:
     confirmation: Secret
     names: tuple[str, ...] = ()  # what it is called in a chat, besides mentions
     language: str = ""
-    threshold: float | None = None  # score from which the closest phrase's answer is given
+    threshold: float | None = None  # score from which the likeliest phrase's answer is given
+    suggest_threshold: float | None = None  # score from which a phrase is suggested to moderators
     per_bot: int | None = None  # conversations handled at the same time
     unsolved_text: str = ""  # said in a private dialog to an unknown phrase; empty: silence
+
+    def or_those_of(self, base: HasThresholds) -> BotConfig:
+        """Return these settings, with the base's thresholds where the bot has none of its own."""
+        return replace(
+            self,
+            threshold=base.threshold if self.threshold is None else self.threshold,
+            suggest_threshold=base.suggest_threshold if self.suggest_threshold is None else self.suggest_threshold,
+        )
 
 
 CHANGEABLE = tuple(item.name for item in fields(BotConfig) if item.name != "version")
@@ -125,7 +144,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "confirmation": _credential,
     "names": _names,
     "language": _language,
-    "threshold": _between(0.5, 1.0, float),
+    "threshold": _between(0.0, 1.0, float),
+    "suggest_threshold": _between(0.0, 1.0, float),
     "per_bot": _between(1, 64, int),
     "unsolved_text": _text,
 }

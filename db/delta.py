@@ -1,4 +1,4 @@
-"""Changes of answers, told to every worker's phrase book through the stream ``delta:<base>``.
+"""Changes of answers, told to every worker's index through the stream ``delta:<base>``.
 
 Published after the change is committed. The stream is a window: a reader that fell out of it reads the base anew.
 """

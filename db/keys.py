@@ -95,7 +95,7 @@ def journal_buried(base: str) -> str:
 
 
 def delta(base: str) -> str:
-    """Stream: changes of answers, for every worker's phrase book."""
+    """Stream: changes of answers, for every worker's index."""
     return f"delta:{base}"
 
 

@@ -117,7 +117,10 @@ class VkSettings(_Table):
 class MatchingSettings(_Table):
     """``[matching]``: when a known phrase is close enough."""
 
-    threshold: float = Field(0.86, ge=0.5, le=1.0, description="score from which the closest phrase's answer is given")
+    threshold: float = Field(
+        0.86, ge=0.0, le=1.0, description="score from which the likeliest phrase's answer is given"
+    )
+    suggest_threshold: float = Field(0.3, ge=0.0, le=1.0, description="score from which a phrase is suggested instead")
 
 
 class TerminalSettings(_Table):
@@ -131,13 +134,15 @@ class TerminalSettings(_Table):
 class TickerSettings(_Table):
     """``[tickers]``: how often the platform looks after its bots and its storage, and for how long at most."""
 
-    workers: int = Field(2, ge=2, le=16, description="ticker workers; tickers of bots leave one of them to the others")
+    workers: int = Field(3, ge=2, le=16, description="ticker workers; tickers of bots leave one of them to the others")
     bot_health_s: float = Field(600.0, ge=1, le=86_400, description="seconds between two looks at a bot's health")
     bot_health_deadline_s: float = Field(20.0, ge=1, le=300)
     storage_health_s: float = Field(5.0, ge=0.5, le=3600, description="seconds between two looks at the storage")
     storage_health_deadline_s: float = Field(5.0, ge=1, le=60)
     normalise_s: float = Field(30.0, ge=1, le=3600, description="seconds between two looks for stale forms of phrases")
     normalise_deadline_s: float = Field(30.0, ge=15, le=300)
+    match_index_s: float = Field(15.0, ge=1, le=3600, description="seconds between two looks for changes by hand")
+    match_index_deadline_s: float = Field(600.0, ge=15, le=7200)
 
 
 _RESERVED = ("source", "home", "is_named")  # fields of the settings that are no tables

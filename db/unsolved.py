@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import fn
-
 from db.base import Base
 from db.errors import NotFound
 from db.fields import from_ms
@@ -132,22 +130,6 @@ def known_answers(base: Base, phrase: UnsolvedPhrase) -> list[KnownAnswer]:
 def answers_by_ids(base: Base, ids: Sequence[int]) -> dict[int, KnownAnswer]:
     """Return at most 20 living answers by id."""
     return {item.id: item for item in _answers(base, lambda: (Answer.id.in_(ids),))} if ids else {}
-
-
-def newest_answers(base: Base, bot_id: int, *, rows: int, letters: int) -> tuple[dict[str, int], bool]:
-    """Return known phrases of a bot, cut to ``letters``, with an answer's id; and whether those are all.
-
-    Reads the newest ``rows`` of the base and not one more, whomever they belong to.
-    """
-
-    def work() -> tuple[dict[str, int], bool]:
-        columns = (Answer.id, fn.LEFT(Answer.rx_norm, letters), Answer.bot_id, Answer.deleted)
-        found: Any = Answer.select(*columns).order_by(Answer.id.desc()).limit(rows).tuples()
-        read = list(found)
-        ours = (row for row in reversed(read) if row[1] and row[2] in (EVERY_BOT, bot_id) and row[3] is None)
-        return {rx_norm: number for number, rx_norm, _bot_id, _deleted in ours}, len(read) < rows
-
-    return base.run(work)
 
 
 def asked(base: Base, phrase: UnsolvedPhrase) -> list[Asked]:

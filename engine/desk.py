@@ -23,6 +23,7 @@ from db.slots import PROOF_S
 from engine.errors import NeedsSlot
 from engine.job import Job
 from engine.matching.library import Library
+from engine.matching.tending import Tending
 from engine.message import Message, parse_message
 from engine.people import People
 from engine.slots import Slots
@@ -52,6 +53,7 @@ class Stores:
         self.hurried = cache(lambda name: Base(name, settings, HURRY_S, hurried=True, on_outcome=self._learn))
         self.bot_redis: Callable[[int], redis.Redis] = cache(lambda db: redis_client(settings, db))
         self.library = Library(self.redis, self.base, settings.state, self.sparing, self.hurried)
+        self.tending = Tending(self.library, self.redis, settings.state)
         self.people = People(self.redis, self.hurried, self.sparing)
         self.session = VkSession(settings.vk.api_url, settings.vk.timeout_s)
 

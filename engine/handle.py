@@ -16,9 +16,9 @@ from engine.addressing import Address, find_address
 from engine.answers import needs_names, render
 from engine.commands.dispatch import ChatContext, run_chat_command
 from engine.commands.roles import role_of
+from engine.decide import decide, inquire_for, suggestions
 from engine.desk import JobDesk
 from engine.errors import BaseUnavailable, MayHaveBeenSent, NeedsSlot
-from engine.matching.match import find_answer
 from engine.message import Message, parse_message
 from engine.reply import compose_parts
 from engine.sending import Draft, dice_of, resume, send
@@ -127,12 +127,12 @@ def _reply(desk: JobDesk, message: Message, address: Address) -> Verdict:
             return Verdict("ignored", reason="a command for another bot")
         return _send_text(desk, message, "done", command, Match(address.text))
     started = time.monotonic()
-    book = desk.stores.library.book(desk.job.bot.base, desk.job.base_delta)
     dice = dice_of(desk.job.bot.group_id, desk.job.event_id)
-    found = find_answer((address.text, address.bare), book, desk.job.bot.bot_id, _threshold(desk), dice)
+    decision = decide((address.text, address.bare), desk.job, desk.stores, dice)
+    found = decision.found
     desk.timings_ms["match"] = _since_ms(started)
     if found is None:
-        match = Match(address.bare)
+        match = Match(address.bare, suggested=suggestions(decision))
         silent = not message.is_private or not desk.job.bot.unsolved_text.strip()
         if silent:
             return Verdict("unsolved", match=match)
@@ -201,6 +201,7 @@ def _chat_context(desk: JobDesk, message: Message, address: Address) -> ChatCont
         bot_redis=stores.bot_redis(job.bot.db),
         ask=desk.ask,
         picked=_is_picked(message, address, job.bot.group_id),
+        inquire=lambda phrase: inquire_for(phrase, job, stores),
     )
 
 
@@ -228,11 +229,6 @@ def _answer_button(desk: JobDesk) -> Verdict:
 def _is_picked(message: Message, address: Address, group_id: int) -> bool:
     """Was this bot meant, and not any bot that reads the slash?"""
     return message.is_private or message.answers_to == -group_id or address.text != message.text.strip()
-
-
-def _threshold(desk: JobDesk) -> float:
-    own = desk.job.bot.threshold
-    return desk.stores.settings.matching.threshold if own is None else own
 
 
 def _since_ms(started: float) -> float:

@@ -24,6 +24,7 @@ class BotCard:
     names: tuple[str, ...] = ()
     language: str = "ru"
     threshold: float | None = None
+    suggest_threshold: float | None = None
     owner: str = ""  # account of the bot's owner
     unsolved_text: str = ""  # said in private dialogs to what has no answer; empty = silence
 
@@ -218,7 +219,6 @@ def _find(raw: dict[str, Any]) -> FindJob:
 
 
 def _card(raw: dict[str, Any]) -> BotCard:
-    threshold = raw.get("threshold")
     return BotCard(
         name=str(raw["name"]),
         bot_id=int(raw["bot_id"]),
@@ -228,7 +228,12 @@ def _card(raw: dict[str, Any]) -> BotCard:
         title=str(raw.get("title") or ""),
         names=tuple(str(name) for name in raw.get("names") or ()),
         language=str(raw.get("language") or "ru"),
-        threshold=None if threshold is None else float(threshold),
+        threshold=_score(raw.get("threshold")),
+        suggest_threshold=_score(raw.get("suggest_threshold")),
         owner=str(raw.get("owner") or ""),
         unsolved_text=str(raw.get("unsolved_text") or ""),
     )
+
+
+def _score(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from engine.answers import render
+from engine.decide import decide, suggestions
 from engine.desk import Stores
 from engine.handle import verdict_of
 from engine.job import FindJob
-from engine.matching.match import find_answer
 from engine.sending import dice_of
 from engine.verdict import Match, Part, Reply, Verdict
 
@@ -20,13 +20,11 @@ def look_up(job: FindJob, stores: Stores) -> Verdict:
 
 
 def _look_up(job: FindJob, stores: Stores) -> Verdict:
-    book = stores.library.book(job.bot.base, job.base_delta)
     dice = dice_of(job.bot.group_id, job.event_id)
-    own = job.bot.threshold
-    threshold = stores.settings.matching.threshold if own is None else own
-    found = find_answer((job.text,), book, job.bot.bot_id, threshold, dice)
+    decision = decide((job.text,), job, stores, dice)
+    found = decision.found
     if found is None:
-        return Verdict("unsolved", match=Match(job.text))
+        return Verdict("unsolved", match=Match(job.text, suggested=suggestions(decision)))
     text = render(found.answer.tx, {**job.names, "bot_name": job.bot.title or job.bot.name}, dice)
     match = Match(job.text, found.phrase, found.answer.id, found.score)
     return Verdict("done", reply=Reply(0, (Part(text, 0),)), match=match)

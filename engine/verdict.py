@@ -29,13 +29,15 @@ class Reply:
 class Match:
     """Why this answer: what was said to the bot, the phrase it was taken for, the answer's id, how close (0 to 1).
 
-    ``phrase`` and ``answer_id`` are None when nothing was close enough, or when a command answered.
+    ``phrase`` and ``answer_id`` are None when nothing was close enough, or when a command answered. ``suggested`` are
+    then the phrases that may have been meant: ``{rx, score, answer_id}``, the likeliest first.
     """
 
     rx: str
     phrase: str | None = None
     answer_id: int | None = None
     score: float | None = None
+    suggested: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 from typing import Any
 
@@ -20,10 +19,6 @@ class Wire:
         self._socket = connection
         self._socket.setblocking(True)
         self._pending = bytearray()
-
-    def has_line(self, timeout_s: float) -> bool:
-        """Is there something to read within ``timeout_s``? True also when the other side has gone."""
-        return bool(self._pending) or bool(select.select([self._socket], [], [], timeout_s)[0])
 
     def read(self) -> bytes | None:
         """Return the next line, or None when the other side has gone. Blocks. Raises ``BadJob`` for an endless one."""

@@ -29,7 +29,6 @@ from engine.tickers.run import run_tick
 from engine.verdict import Verdict
 from engine.wire import Wire
 
-IDLE_S = 1.0  # without a job before idle work is looked for
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ def serve(connection: socket.socket, settings: Settings) -> None:
     wire = Wire(connection)
     stores = Stores(settings)
     for count in range(1, settings.engine.jobs_per_worker + 1):
-        line = _next_line(wire, stores)
+        line = _next_line(wire)
         if line is None:
             return
         job = _parsed(line)
@@ -53,22 +52,13 @@ def serve(connection: socket.socket, settings: Settings) -> None:
             return
 
 
-def _next_line(wire: Wire, stores: Stores) -> bytes | None:
-    """Return the next job's line, or None at the end; in between, idle work is done."""
-    while not wire.has_line(IDLE_S):
-        _use_idle_moment(stores)
+def _next_line(wire: Wire) -> bytes | None:
+    """Return the next job's line, or None at the end."""
     try:
         return wire.read()
     except BadJob as error:
         log.error("worker stops error=%s", error)
         return None
-
-
-def _use_idle_moment(stores: Stores) -> None:
-    try:
-        stores.library.look_for_unknown_changes()
-    except Exception:
-        log.exception("idle work failed")
 
 
 def _parsed(line: bytes) -> AnyJob | None:

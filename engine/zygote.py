@@ -26,6 +26,7 @@ from engine import worker
 from engine.commands.dispatch import load_bodies
 from engine.commands.registry import registry
 from engine.limits import stay_alone
+from engine.matching.search import load_matcher
 from engine.process import (
     JOB_FD,
     close_other_descriptors,
@@ -37,7 +38,7 @@ from engine.process import (
 )
 
 _ORDER = b"fork"
-_WARM = ("vk_api", "rapidfuzz.process", "rapidfuzz.distance", "redis", "hiredis", "peewee", "pymysql", "playhouse.pool")
+_WARM = ("vk_api", "redis", "hiredis", "peewee", "pymysql", "playhouse.pool")
 
 log = logging.getLogger("engine.zygote")
 
@@ -59,6 +60,7 @@ def warm_up() -> None:
         importlib.import_module(name)
     load_bodies()
     registry()
+    load_matcher()
     gc.collect()
     gc.freeze()
     threads = thread_count()

@@ -34,6 +34,7 @@ SECRET_FILE_MAX = 4096  # bytes of a token's file
 _GROUPS = {
     "base": N_("Bases: databases of answers that bots use."),
     "bot": N_("Bots: the VK communities that Salo speaks for."),
+    "index": N_("Indexes: the files by which phrases are found."),
     "key": N_("The key that seals tokens, secrets and codes."),
     "queue": N_("What waits in the bots' inboxes."),
     "dead": N_("Dead letters: events that were given up."),
@@ -221,7 +222,8 @@ def _execute(declaration: Declaration, args: dict[str, Any], settings: Settings)
     """Run a command where it belongs: here, in the running platform, or here on storage opened for it."""
     from server.control_client import ControlClient
 
-    if declaration.faces != {Face.SHELL}:
+    is_local = any(item.local and item.name in args for item in declaration.parameters)
+    if declaration.faces != {Face.SHELL} and not is_local:
         try:
             with ControlClient.connect(settings.state) as client:
                 return _in_platform(client, declaration, args)

@@ -325,7 +325,7 @@ class Platform:
 
     async def _load_bots(self) -> list[tuple[Bot, BotConfig]]:
         """Return all bots with their settings, for the dispatcher; remembered for the snapshot."""
-        found = await asyncio.to_thread(self._resources.bots.with_configs)
+        found = await asyncio.to_thread(bots_as_their_bases_have_them, self._resources)
         self._bots = {bot.name: bot for bot, _config in found}
         if not self._has_listeners and any(bot.is_listened_for for bot in self._bots.values()):
             self._has_listeners = True
@@ -374,3 +374,12 @@ class Platform:
         """Tell at once that no worker of the engine starts, or that one does again; each snapshot tells it, too."""
         well = ProcessInfo("worker", ENGINE, None, "running", 0, None, None)
         self._control.publish("process", asdict(self._pool.trouble("worker", ENGINE) or well))
+
+
+def bots_as_their_bases_have_them(resources: Resources) -> list[tuple[Bot, BotConfig]]:
+    """Return all bots with their settings; of those that they leave open, the thresholds of their bases."""
+    bases = {info.name: info for info in resources.bases.list()}
+    return [
+        (bot, config.or_those_of(bases[bot.base]) if bot.base in bases else config)
+        for bot, config in resources.bots.with_configs()
+    ]

@@ -11,6 +11,10 @@ from engine.commands.dispatch import ChatContext, bodies
 from engine.commands.errors import BadCommand
 from engine.commands.helping import help_list, help_page
 from engine.commands.registry import registry
+from engine.matching.explain import reasons
+from engine.matching.readings import readings
+
+NEAREST_MAX = 3  # phrases that /why names
 
 
 @bodies.of("help")
@@ -39,7 +43,10 @@ def tell_about(context: ChatContext, args: Arguments) -> str:
 
 @bodies.of("why")
 def tell_why(context: ChatContext, args: Arguments) -> str:
-    """Say which phrase the last answer in this conversation came from, as the worker noted it."""
+    """Say which phrase the last answer in this conversation came from, as the worker noted it, or explain another."""
+    asked = args.optional("phrase")
+    if asked is not None:
+        return _explained(context, asked)
     names = ("last_rx", "last_phrase", "last_score", "last_answer_id")
     said, phrase, score, answer = context.bot_redis.hmget(keys.peer(context.peer_id), names)
     if not phrase:
@@ -47,8 +54,29 @@ def tell_why(context: ChatContext, args: Arguments) -> str:
     lines = [_("You wrote: {text}").format(text=_text(said)), _("I know: {phrase}").format(phrase=_text(phrase))]
     if score:
         lines.append(_("They are alike by {percent} %.").format(percent=round(float(score) * 100)))
+    lines += _differences(_text(said), _text(phrase))
     if answer:
         lines.append(_("It is answer {id} of my base.").format(id=_text(answer)))
+    return "\n".join(lines)
+
+
+def _differences(said: str, phrase: str) -> list[str]:
+    """Return how what was said differs from the phrase that it was taken for."""
+    forms = readings(said)
+    told = [reason.told() for reason in reasons(forms[0], phrase if phrase in forms else forms[0], phrase)]
+    return [_("The difference: {reasons}.").format(reasons="; ".join(told))] if told and forms[0] != phrase else []
+
+
+def _explained(context: ChatContext, phrase: str) -> str:
+    """Say what I would do with a phrase, and the phrases that are nearest to it."""
+    found = context.inquire(phrase)
+    words = {"answer": _("I would answer this."), "suggest": _("I would not answer this, but suggest it."),
+             "unsolved": _("I would not answer this.")}  # fmt: skip
+    lines = [words[found.decision]]
+    for item in found.candidates[:NEAREST_MAX]:
+        why = "; ".join(found.why(item))
+        percent = round(item.score * 100)
+        lines.append(_("{percent} %: {phrase} ({why})").format(percent=percent, phrase=item.phrase, why=why))
     return "\n".join(lines)
 
 

@@ -37,7 +37,8 @@ class Parameter:
 
     ``positional`` ones may be given without their key, in the order of declaration; the last of them may take the
     ``rest`` of the words as one text, or ``many`` as a list. A ``flag`` takes no value. A ``secret`` is shown nowhere;
-    ``from_file`` makes the shell take a file (``-`` is stdin) instead, since others can read a command line.
+    ``from_file`` makes the shell take a file (``-`` is stdin) instead, since others can read a command line. With a
+    ``local`` one given the shell runs the command itself: it reads standard input.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Parameter:
     flag: bool = False
     secret: bool = False
     from_file: bool = False
+    local: bool = False
     aliases: tuple[str, ...] = ()
 
     @property

@@ -23,10 +23,16 @@ from engine.commands.errors import CommandError
 from engine.commands.grammar import read_name
 from engine.commands.registry import registry
 from engine.commands.roles import Role, require
+from engine.errors import BaseUnavailable
 from engine.job import BotCard
+from engine.matching.inquiry import Inquiry
 
 _COMMAND = re.compile(r"/[^\W\d_]")
 _BODY_MODULES = ("engine.commands.bot_talk", "engine.commands.bot_name")
+
+
+def _no_inquiry(phrase: str) -> Inquiry:
+    raise BaseUnavailable("phrases cannot be looked up from here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class ChatContext:
     ask: Callable[[str], CommandResult] | None = None  # a platform command, run with this person's rights
     picked: bool = True  # the bot was spoken to: a private dialog, a mention, a reply to it
     network: str = "vk"
+    inquire: Callable[[str], Inquiry] = _no_inquiry  # what this bot would do with a phrase
 
 
 ChatBody = Callable[[ChatContext, Arguments], str]

@@ -11,6 +11,8 @@ from db.texts import N_, _
 
 INTEGER_DIGITS = 18  # an id of VK or of ours; int() of endless digits would burn a core
 
+DEFAULT = "default"  # gives a setting back to whoever decides without it
+
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
@@ -35,6 +37,16 @@ def _integer(text: str) -> int:
 def _number(text: str) -> float:
     value = float(text.replace(",", "."))
     if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError
+    return value
+
+
+def _score(text: str) -> float | str:
+    """Return a likelihood; the word ``default`` as it is."""
+    if text.lower() == DEFAULT:
+        return DEFAULT
+    value = _number(text)
+    if not 0 <= value <= 1:
         raise ValueError
     return value
 
@@ -73,6 +85,7 @@ TEXT = ValueType(N_("TEXT"), "", str)
 INTEGER = ValueType("N", N_("must be a whole number"), _integer, "integer")
 ID = ValueType("N", N_("must be a whole number above 0"), _positive, "id")
 NUMBER = ValueType(N_("NUMBER"), N_("must be a number"), _number, "number")
+SCORE = ValueType("0…1|default", N_("must be a number from 0 to 1, or the word default"), _score, "text")
 PATH = ValueType(N_("FILE"), "", str, "path")
 # A bad name raises BadName, whose own text is better than any rule here.
 BOT = ValueType(N_("BOT"), "", lambda text: checked_name("bot", text), "bot")

@@ -28,7 +28,7 @@ _KNOWN, _VERB, _PERSONS = int(Grammar.KNOWN), int(Grammar.VERB), int(PERSONS)
 _PRONOUN, _NOMINATIVE = int(Grammar.PRONOUN), int(Grammar.NOMINATIVE)
 # What two forms of a lemma may differ in, and the name of the feature.
 _CHANGES = {
-    "mood_differs": int(Grammar.IMPERATIVE),
+    "mood_differs": int(Grammar.IMPERATIVE | Grammar.PAST),
     "past_differs": int(Grammar.PAST),
     "future_differs": int(Grammar.FUTURE),
     "infinitive_differs": int(Grammar.INFINITIVE),
@@ -38,7 +38,7 @@ _CHANGES = {
 }
 _CHANGE_BITS = tuple(enumerate(_CHANGES.values()))
 _CHANGE = sum(_CHANGES.values()) | _PERSONS | _NOMINATIVE
-_SUBJECT, _NUMBER = list(KINDS).index("subject"), list(KINDS).index("number")
+_SUBJECT, _NEGATION, _QUESTION, _NUMBER = map(list(KINDS).index, ("subject", "negation", "question", "number"))
 
 NAMES = (
     "query_same",  # share of the query's rarity whose word stands in the candidate as it is
@@ -72,6 +72,8 @@ NAMES = (
     "person_differs",
     "nominative_differs",
     *_CHANGES,
+    "negation_differs",
+    "question_differs",
     "number_differs",
     "inversions",  # share of neighbours that stand in another order
     "likeness",  # of the whole, by letters
@@ -88,10 +90,13 @@ NAMES = (
     "rank",
     "base",  # how many phrases there are: the decimal logarithm
 )
-_OWN = NAMES.index("weight")  # features that a candidate has by itself
+OWN_NAMES = NAMES[: NAMES.index("weight")]  # of a candidate by itself
+_OWN = len(OWN_NAMES)
 
 
-Near = Mapping[int, list[tuple[float, int]]]  # by word of the query: slips and lemmas of words that it may be misspelt from
+Near = Mapping[
+    int, list[tuple[float, int]]
+]  # by word of the query: slips and lemmas of words that it may be misspelt from
 
 
 @dataclass(slots=True)
@@ -115,8 +120,8 @@ class Alignment:
 class Comparison:
     """One query, compared with the candidates of one index: each pair of words is looked at once."""
 
-    def __init__(self, segment: Segment, query: Query, phrases: Sequence[int], near: Near) -> None:
-        self._segment, self._query, self._near = segment, query, near
+    def __init__(self, segment: Segment, query: Query, phrases: Sequence[int], near: Near | None = None) -> None:
+        self._segment, self._query, self._near = segment, query, near or {}
         tokens, at = segment.tokens, segment.token_at
         self._words_of = []
         for phrase in phrases:
@@ -172,7 +177,7 @@ class Comparison:
         return Alignment(listed, pairs)
 
     def count(self, place: int, text: str) -> list[float]:
-        """Return a candidate's own features: ``NAMES`` up to ``weight``."""
+        """Return a candidate's own features: ``OWN_NAMES``."""
         query, aligned = self._query, self.align(place)
         words, pairs = aligned.words, aligned.pairs
         of_query, of_words = [0] * len(query.words), [0] * len(words)
@@ -197,7 +202,9 @@ class Comparison:
                 worth[said] = other.rarity  # what is misspelt is as rare as what it stands for
         mine = _side(query.kinds, worth, of_query)
         theirs = _side([word.kind for word in words], [word.rarity for word in words], of_words)
-        unknown = sum([not grade and not grammar & _KNOWN for grade, grammar in zip(of_query, query.grammar, strict=True)])
+        unknown = sum(
+            [not grade and not grammar & _KNOWN for grade, grammar in zip(of_query, query.grammar, strict=True)]
+        )
         return [
             *mine.features(),
             *theirs.features(),
@@ -205,6 +212,8 @@ class Comparison:
             *typos.features(),
             *nears.features(),
             *forms.features(),
+            abs(mine.lost[_NEGATION] - theirs.lost[_NEGATION]),
+            abs(mine.lost[_QUESTION] - theirs.lost[_QUESTION]),
             mine.lost[_NUMBER] + theirs.lost[_NUMBER],
             _inversions(pairs) if len(pairs) > 1 else 0.0,
             Indel.normalized_similarity(query.form, text),

@@ -8,7 +8,7 @@ from db.texts import use_language
 from engine.desk import Stores
 from engine.handle import verdict_of
 from engine.job import TickJob
-from engine.tickers import bot_health, normalise, storage_health
+from engine.tickers import bot_health, match_index, normalise, storage_health
 from engine.tickers.desk import TickDesk
 from engine.tickers.finding import Finding, report
 from engine.verdict import Verdict
@@ -19,6 +19,7 @@ BODIES: dict[str, Body] = {
     "bot_health": bot_health.check,
     "storage_health": storage_health.check,
     "normalise": normalise.work,
+    "match_index": match_index.work,
 }
 
 

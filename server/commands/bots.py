@@ -13,6 +13,8 @@ from db.protocol import CommandResult
 from db.secret import Secret
 from db.texts import _
 from engine.commands.bind import Arguments
+from engine.commands.errors import BadCommand
+from engine.commands.values import DEFAULT
 from server.commands.context import PlatformContext
 from server.commands.run import bodies
 from server.commands.tables import table
@@ -132,6 +134,25 @@ def transport(context: PlatformContext, args: Arguments) -> CommandResult:
     bot = context.bots.set_transport(args.text("name"), args.text("transport"))
     first = _("the events of bot {name} come by: {transport}").format(name=bot.name, transport=bot.transport)
     return CommandResult("\n".join([first, *_ways(context, bot)]), asdict(bot))
+
+
+@bodies.of("bot set")
+def change(context: PlatformContext, args: Arguments) -> CommandResult:
+    """Change settings of a bot, in a chat those of its own bot."""
+    name = args.text("name") or context.actor.bot
+    if not name:
+        raise BadCommand(_("say which bot: /bot set NAME …"))
+    context.check_bot(name)
+    bot = context.bots.get(name)
+    changes = {
+        key.replace("-", "_"): None if args[key] == DEFAULT else args[key]
+        for key in ("threshold", "suggest-threshold")
+        if args[key] is not None
+    }
+    config = context.bots.set_config(bot, **changes) if changes else context.bots.config(bot)
+    shown = {key: value for key, value in _shown(config).items() if key in ("threshold", "suggest_threshold")}
+    rows = [(key, _told(value)) for key, value in shown.items()]
+    return CommandResult(table((_("setting"), _("value")), rows), {"bot": bot.name, **shown})
 
 
 @bodies.of("bot enable")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 from redis import Redis
 
 from db import key_witness
+from db.base import Base
 from db.bases import BaseStore
 from db.bots import BotStore
 from db.links import redis_client
@@ -20,6 +23,9 @@ from db.texts import _
 from engine.commands.declare import Face
 from engine.commands.errors import NotAllowed, PlatformDown
 from engine.commands.roles import Role
+
+if TYPE_CHECKING:
+    from engine.matching.library import Library
 
 
 class PlatformView(Protocol):
@@ -73,6 +79,8 @@ class Resources:
         self._redis: Redis | None = None
         self._bots: BotStore | None = None
         self._bases: BaseStore | None = None
+        self._library: Library | None = None
+        self._library_lock = threading.Lock()  # it is not for two threads, and a search is short
 
     @property
     def redis(self) -> Redis:
@@ -101,12 +109,22 @@ class Resources:
                 self._bases = BaseStore(self.redis, self.settings)
             return self._bases
 
+    @contextmanager
+    def library(self) -> Iterator[Library]:
+        """Give the indexes of the bases, to one command at a time."""
+        from engine.matching.library import Library  # numpy takes its time, and few commands need it
+
+        with self._library_lock:
+            if self._library is None:
+                self._library = Library(self.redis, cache(lambda name: Base(name, self.settings)), self.settings.state)
+            yield self._library
+
     def close(self) -> None:
         """Close what was opened."""
         with self._lock:
             if self._redis is not None:
                 self._redis.close()
-            self._redis = self._bots = self._bases = None
+            self._redis = self._bots = self._bases = self._library = None
 
 
 Progress = Callable[[int, int | None], None]  # done, of how many

@@ -25,7 +25,19 @@ from server.commands.context import PlatformContext
 PlatformBody = Callable[[PlatformContext, Arguments], CommandResult]
 bodies: Bodies[PlatformBody] = Bodies("platform")
 
-_BODY_MODULES = ("bases", "bots", "check", "dead", "keys", "platform", "queue", "tickers", "transfer", "unsolved")
+_BODY_MODULES = (
+    "bases",
+    "bots",
+    "check",
+    "dead",
+    "keys",
+    "matching",
+    "platform",
+    "queue",
+    "tickers",
+    "transfer",
+    "unsolved",
+)
 _HIDDEN = "***"
 
 log = logging.getLogger(__name__)

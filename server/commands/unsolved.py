@@ -24,15 +24,15 @@ from db.unsolved import State, UnsolvedPhrase, Wanted
 from db.unsolved_edits import Editor
 from engine.commands.bind import Arguments
 from engine.commands.errors import BadCommand
-from engine.matching.nearest import LENGTH_MAX, nearest_phrases
+from engine.errors import BaseUnavailable
 from engine.matching.normalise import normalise
+from engine.matching.readings import readings
 from server.answer_text import checked_answer
 from server.commands.context import Actor, PlatformContext
 from server.commands.run import bodies
 from server.commands.tables import age, table
 
 NEAREST_MAX = 5
-COMPARED_MAX = 20_000  # rows of a base that are read for the nearest phrases
 _ID = re.compile(r"([^/\s]+)/([0-9]{1,18})")
 
 log = logging.getLogger(__name__)
@@ -125,25 +125,31 @@ def show_unsolved(context: PlatformContext, args: Arguments) -> CommandResult:
     with _phrase(context, args, names) as (base, phrase):
         known = unsolved.known_answers(base, phrase)
         said = [item for item in unsolved.asked(base, phrase) if normalise(item.text) == phrase.rx_norm]
-        nearest, read_all = _nearest(base, phrase)
+        nearest = _nearest(context, base, phrase)
     data = {
         **_data(phrase, names),
         "edited_ms": phrase.edited_ms,
         "asked": [{"at_ms": item.at_ms, "account": item.account, "peer_id": item.peer_id} for item in said],
         "known": [{"tx": item.tx, "bot": _answerer(item.bot_id, names)} for item in known],
         "nearest": nearest,
-        "nearest_of_all": read_all,
     }
     return CommandResult("\n".join(_show_lines(phrase, data)), data)
 
 
-def _nearest(base: Base, phrase: UnsolvedPhrase) -> tuple[list[dict[str, Any]], bool]:
-    """Return the nearest known phrases with an answer each, and whether all of the base were compared."""
-    known, read_all = unsolved.newest_answers(base, phrase.bot_id, rows=COMPARED_MAX, letters=LENGTH_MAX)
-    found = nearest_phrases(phrase.rx_norm, known.keys(), NEAREST_MAX)
-    rows = unsolved.answers_by_ids(base, [known[form] for form, _score in found])
-    near = [(rows[known[form]], score) for form, score in found if known[form] in rows]
-    return [{"rx": row.rx, "tx": row.tx, "score": score} for row, score in near], read_all
+def _nearest(context: PlatformContext, base: Base, phrase: UnsolvedPhrase) -> list[dict[str, Any]]:
+    """Return the phrases that may have been meant with an answer each, the likeliest first; none without an index."""
+    from engine.matching.search import find_nearest
+
+    try:
+        with context.resources.library() as library:
+            index = library.index(base.name, delta.position(context.redis, base.name))
+            found = find_nearest(readings(phrase.phrase), index, phrase.bot_id, NEAREST_MAX)
+    except BaseUnavailable as error:
+        log.info("nearest phrases not found base=%s error=%s", base.name, error)
+        return []
+    rows = unsolved.answers_by_ids(base, [candidate.rows[0].id for candidate in found])
+    near = [(rows[item.rows[0].id], item.score) for item in found if item.rows[0].id in rows]
+    return [{"rx": row.rx, "tx": row.tx, "score": score} for row, score in near]
 
 
 def _show_lines(phrase: UnsolvedPhrase, data: dict[str, Any]) -> Iterator[str]:
@@ -164,8 +170,6 @@ def _show_lines(phrase: UnsolvedPhrase, data: dict[str, Any]) -> Iterator[str]:
         yield _("it has an answer by now: {text}").format(text=data["known"][0]["tx"])
     if data["nearest"]:
         yield table((_("score"), _("known phrase"), _("answer")), _nearest_rows(data))
-    if not data["nearest_of_all"]:
-        yield _("compared with the newest {count} answers of the base only").format(count=COMPARED_MAX)
 
 
 def _nearest_rows(data: dict[str, Any]) -> list[tuple[object, ...]]:

@@ -99,6 +99,15 @@ def event_item(entry: Entry, attempt: int, given: Given, *, is_repeat: bool, lat
     }
 
 
+def thresholds(settings: Settings, config: BotConfig) -> dict[str, float]:
+    """Return the scores from which a bot answers and suggests: its own, else those of the settings."""
+    own, general = config, settings.matching
+    return {
+        "threshold": general.threshold if own.threshold is None else own.threshold,
+        "suggest_threshold": general.suggest_threshold if own.suggest_threshold is None else own.suggest_threshold,
+    }
+
+
 def _common(settings: Settings, claim: Claim, bot: Bot, config: BotConfig, paused: Sequence[str]) -> dict[str, Any]:
     return {
         "bot": {
@@ -111,7 +120,7 @@ def _common(settings: Settings, claim: Claim, bot: Bot, config: BotConfig, pause
             "owner": bot.owner,
             "names": list(config.names),
             "language": config.language or settings.platform.language,
-            "threshold": settings.matching.threshold if config.threshold is None else config.threshold,
+            **thresholds(settings, config),
             "unsolved_text": config.unsolved_text,
         },
         "token": config.token.reveal(),

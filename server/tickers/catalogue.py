@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from server.tickers import bot_health, normalise, storage_health
+from server.tickers import bot_health, match_index, normalise, storage_health
 
-ALL = (bot_health.TICKER, storage_health.TICKER, normalise.TICKER)
+ALL = (bot_health.TICKER, storage_health.TICKER, normalise.TICKER, match_index.TICKER)

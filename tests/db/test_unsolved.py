@@ -13,7 +13,7 @@ import pytest
 from db import unsolved, unsolved_edits
 from db.base import Base
 from db.errors import NotFound, Refused, SaloError, StorageUnavailable
-from db.fields import from_ms, utc_now
+from db.fields import from_ms
 from db.models import EVERY_BOT, Answer, History, Network, Unsolved, UnsolvedStatus
 from db.unsolved import State, UnsolvedPhrase, Wanted
 from db.unsolved_edits import Edited, Editor
@@ -223,16 +223,6 @@ def test_lists_are_newest_first_by_state_and_bot(base: Base) -> None:
     assert set(unsolved.by_ids(base, [old.id, 99])) == {old.id} and unsolved.by_ids(base, []) == {}
     with pytest.raises(NotFound, match="main/99"):
         unsolved.find(base, 99)
-
-
-def test_known_phrases_are_those_of_the_bot_and_bounded(base: Base) -> None:
-    with base.unit():
-        for number, (form, bot_id) in enumerate([("раз", 0), ("два", 1), ("три", 2), ("раз", 1), ("я" * 500, 0)], 1):
-            Answer.create(id=number, rx=form, rx_norm=form, rx_hash=phrase_hash(form), tx=f"{number}", bot_id=bot_id)
-        Answer.create(rx="нет", rx_norm="нет", rx_hash="x", tx="-", deleted=utc_now())
-    assert unsolved.newest_answers(base, 1, rows=9, letters=300) == ({"раз": 4, "два": 2, "я" * 300: 5}, True)
-    assert unsolved.newest_answers(base, 1, rows=3, letters=300) == ({"раз": 4, "я" * 300: 5}, False)
-    assert {item.tx for item in unsolved.answers_by_ids(base, [4, 5, 77]).values()} == {"4", "5"}
 
 
 def test_who_first_and_last_asked_is_found_in_the_history(base: Base) -> None:

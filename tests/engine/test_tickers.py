@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 import redis
 
-from db import keys
+from db import delta, keys
 from db.bases import BaseStore
 from db.links import redis_client
 from db.models import Answer
@@ -194,6 +194,25 @@ def test_stored_phrases_of_an_older_form_are_normalised_and_the_work_goes_on_in_
     assert ticks > 1 and verdict["tick"]["text"] == ""
     with base.unit():
         assert stored.count() == 0
+    base.close()
+
+
+def test_answers_written_by_hand_are_told_to_all_workers_by_a_tick(bench: Bench, worker: Worker) -> None:
+    def said(phrase: str) -> str | None:
+        job = bench.job(phrase)
+        job |= {"kind": "find", "text": phrase, "names": {}, "event_id": "e"}
+        verdict = worker.run({**job, "base_delta": delta.position(bench.client, bench.base)})
+        return verdict["reply"]["parts"][0]["text"] if verdict["reply"] else None
+
+    bench.learn(("привет", "И тебе"))
+    base = BaseStore(bench.client, bench.settings).open(bench.base)
+    assert said("привет") is not None
+    with base.unit():
+        base.database.execute_sql("INSERT INTO answers (rx, tx) VALUES ('Как твоё здоровье', 'По руке')")
+    assert said("как твое здоровье") is None
+    verdict = worker.run(tick("match_index", deadline_ms=30_000))
+    assert (verdict["verdict"], verdict["tick"]["state"]) == ("done", "ok"), verdict
+    assert said("как твое здоровье") == "По руке"
     base.close()
 
 

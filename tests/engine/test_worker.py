@@ -43,7 +43,7 @@ def test_a_private_message_is_answered_and_reported(bench: Bench, worker: Worker
     verdict = worker.run(job)
     assert (verdict["job"], verdict["verdict"], verdict["slots_used"]) == (job["job"], "done", 1)
     assert verdict["match"].pop("answer_id") > 0
-    assert verdict["match"] == {"rx": "привет!!", "phrase": "привет", "score": 1.0}
+    assert verdict["match"] == {"rx": "привет!!", "phrase": "привет", "score": 1.0, "suggested": []}
     (call,) = bench.vk.calls
     (part,) = verdict["reply"]["parts"]
     assert (call.values["peer_id"], call.values["message"]) == ("11", "И тебе привет!")
@@ -100,6 +100,8 @@ def test_commands_are_answered(bench: Bench, worker: Worker) -> None:
     assert verdict["verdict"] == "done"
     worker.run(bench.job("/why"))
     assert "привет" in bench.vk.texts[-1]
+    worker.run(bench.job("/почему превет"))
+    assert "привет (опечатка в «превет» (привет))" in bench.vk.texts[-1]
     worker.run(bench.job("/name Вася"))
     worker.run(bench.job("кто ты"))
     assert bench.vk.texts[-1] == "Я Анна, а ты Вася"

@@ -68,7 +68,7 @@ def _unsolved_show(data: FakeData, args: Arguments) -> CommandResult:
         {"rx": "[b]сколько[/] ждать", "tx": "Два дня", "score": 0.61},
         {"rx": "\x1b[2Jдоставка \u202eпицы", "tx": "Час", "score": 0.58},
     ]
-    answers = {"known": [], "nearest": nearest, "nearest_of_all": True}
+    answers = {"known": [], "nearest": nearest}
     return CommandResult(row["phrase"], {**row, "edited_ms": None, "asked": [], **answers})
 
 

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from db.settings import MatchingSettings
-from engine.matching.book import AnswerRow, PhraseBook
-from engine.matching.match import find_closest
+from engine.matching.book import AnswerRow
+from engine.matching.build import build_arrays
+from engine.matching.layers import LayeredIndex
 from engine.matching.normalise import normalise
+from engine.matching.readings import readings
+from engine.matching.search import find_nearest
+from engine.matching.segment import Segment
 from server.demo.cast import ROLES
 from server.demo.chatter import KINDS, LINES, RIDDLE_EVERY, Chatter, read_lines
 
@@ -25,18 +29,18 @@ def _rows(file: Path) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def book() -> PhraseBook:
+def book() -> LayeredIndex:
     rows = enumerate(_rows(PHRASES), 1)
-    return PhraseBook(AnswerRow(number, normalise(rx), tx, int(weight)) for number, (rx, tx, weight) in rows)
+    known = (AnswerRow(number, normalise(rx), tx, int(weight)) for number, (rx, tx, weight) in rows)
+    return LayeredIndex(Segment(build_arrays(known)))
 
 
-def _answered(text: str, book: PhraseBook) -> bool:
-    form = normalise(text)
-    known = bool(book.answers_to(form, bot_id=1))
-    return known or find_closest(form, book, 1, MatchingSettings().threshold) is not None
+def _answered(text: str, book: LayeredIndex) -> bool:
+    nearest = find_nearest(readings(text), book, 1, 1)
+    return bool(nearest) and nearest[0].score >= MatchingSettings().threshold
 
 
-def test_base_is_large_enough_to_talk(book: PhraseBook) -> None:
+def test_base_is_large_enough_to_talk(book: LayeredIndex) -> None:
     phrases = {normalise(rx) for rx, _, _ in _rows(PHRASES)}
     assert len(phrases) >= 500
     assert "" not in phrases
@@ -69,19 +73,19 @@ def test_people_have_enough_to_say_of_each_kind() -> None:
         assert line.text.startswith("/") == (line.kind == "command"), line
 
 
-def test_known_lines_are_phrases_of_the_base(book: PhraseBook) -> None:
+def test_known_lines_are_phrases_of_the_base(book: LayeredIndex) -> None:
     unknown = [line for line in read_lines() if line.kind == "known" and not book.answers_to(normalise(line.text), 1)]
     assert unknown == []
 
 
-def test_lines_with_typos_are_no_phrases_and_nearly_all_are_understood(book: PhraseBook) -> None:
+def test_lines_with_typos_are_no_phrases_and_nearly_all_are_understood(book: LayeredIndex) -> None:
     """A few say it in other words, as people do."""
     typos = [line for line in read_lines() if line.kind == "typo"]
     assert [line for line in typos if book.answers_to(normalise(line.text), 1)] == []
     assert sum(_answered(line.text, book) for line in typos) >= 0.9 * len(typos)
 
 
-def test_unknown_lines_find_no_answer(book: PhraseBook) -> None:
+def test_unknown_lines_find_no_answer(book: LayeredIndex) -> None:
     assert [line for line in read_lines() if line.kind == "unknown" and _answered(line.text, book)] == []
 
 

@@ -251,12 +251,12 @@ def test_bots_that_hang_do_not_keep_the_storage_waiting(settings: Settings, lane
         await until(lambda: len(desk.ticks("look")) == 3)
         desk.order("look=hang")
         desk.advance(200)
-        await until(lambda: len(desk.ticks("look")) == 4)
+        await until(lambda: len(desk.ticks("look")) == 5)
         await until(lambda: desk.info("watch").state == "waiting")
         before = len(desk.ticks("watch"))
         desk.advance(6)
         await until(lambda: len(desk.ticks("watch")) > before, timeout_s=3)
-        assert len(desk.ticks("look")) == 4
+        assert len(desk.ticks("look")) == 5
 
 
 def test_a_pause_outlives_a_restart_and_one_tick_makes_up_for_it(settings: Settings, lanes: Lanes) -> None:

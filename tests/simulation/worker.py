@@ -19,7 +19,10 @@ from engine.compose import compose
 from engine.desk import open_desk
 from engine.handle import handle
 from engine.job import BatchJob, ComposeJob, Job, parse_job
-from engine.matching.book import AnswerRow, PhraseBook
+from engine.matching.book import AnswerRow
+from engine.matching.build import build_arrays
+from engine.matching.layers import LayeredIndex
+from engine.matching.segment import Segment
 from engine.verdict import Verdict
 from engine.vk.client import VkClient
 from engine.vk.errors import VkError, VkUnavailable
@@ -36,10 +39,14 @@ HANG_S = 1e6
 _SEND = "messages.send"
 _CALL = re.compile(r"API\.messages\.send\((\{.*?\})\)")
 _LONG = "re two " + "a" * 4085 + " " + "b" * 9  # two messages of VK's
-_BEFORE = PhraseBook(
-    [AnswerRow(1, "one", "re one"), AnswerRow(2, "two", _LONG), AnswerRow(3, "farewell", "re farewell")]
-)
-_AFTER = PhraseBook(
+
+
+def _index(rows: list[AnswerRow]) -> LayeredIndex:
+    return LayeredIndex(Segment(build_arrays(rows)))
+
+
+_BEFORE = _index([AnswerRow(1, "one", "re one"), AnswerRow(2, "two", _LONG), AnswerRow(3, "farewell", "re farewell")])
+_AFTER = _index(
     [AnswerRow(1, "one", "re one again"), AnswerRow(2, "two", "re 2"), AnswerRow(4, "tomorrow", "re tomorrow")]
 )
 
@@ -159,13 +166,13 @@ class WorkerProcess(GreenProcess):
     def _stores(self, job: Job) -> Any:
         """Return what ``engine.desk.Stores`` is: connections of one worker."""
         stage = self.host.stage
-        book = _BEFORE if self.world.now_s < stage.schedule.changed_s else _AFTER
+        index = _BEFORE if self.world.now_s < stage.schedule.changed_s else _AFTER
         return SimpleNamespace(
             settings=stage.settings,
             redis=self._client,
             base=None,
             bot_redis=lambda db: SyncClient(self.host.road, self, db=db),
-            library=SimpleNamespace(book=lambda base, wanted: book),
+            library=SimpleNamespace(index=lambda base, wanted: index),
             people=_People(),
             session=SimpleNamespace(timeout_s=0.0, process=self, group_id=job.bot.group_id),
         )

@@ -5,13 +5,14 @@ A new file is named here; a new command needs only its place in a file's tuple, 
 
 from __future__ import annotations
 
-from engine.commands.declared import bases, bots, keys, platform, queues, talk, tickers, unsolved
+from engine.commands.declared import bases, bots, keys, matching, platform, queues, talk, tickers, unsolved
 
 ALL = (
     *talk.DECLARATIONS,
     *platform.DECLARATIONS,
     *bots.DECLARATIONS,
     *bases.DECLARATIONS,
+    *matching.DECLARATIONS,
     *keys.DECLARATIONS,
     *queues.DECLARATIONS,
     *tickers.DECLARATIONS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from db.bots import TRANSPORTS
 from db.texts import N_
-from engine.commands.declare import Declaration, Parameter
-from engine.commands.values import BASE, BOT, ID, NEW_BOT, choice
+from engine.commands.declare import EVERYWHERE, Declaration, Parameter
+from engine.commands.values import BASE, BOT, ID, NEW_BOT, SCORE, choice
 
 TRANSPORT = choice(*TRANSPORTS)
 
@@ -68,6 +68,19 @@ DECLARATIONS = (
             Parameter("transport", N_("how its events come"), TRANSPORT, required=True, positional=True),
         ),
         changing=True,
+    ),
+    Declaration(
+        name="bot set",
+        aliases=("set", "настрой"),
+        summary=N_("changes settings of a bot"),
+        help=N_("The word default gives a setting back to the base and the settings file."),
+        parameters=(
+            Parameter("name", N_("name of the bot; in a chat, that of the chat"), BOT, default="", positional=True),
+            Parameter("threshold", N_("likelihood (0 to 1) from which a phrase is answered"), SCORE),
+            Parameter("suggest-threshold", N_("likelihood (0 to 1) from which it is suggested instead"), SCORE),
+        ),
+        changing=True,
+        faces=EVERYWHERE,
     ),
     Declaration(
         name="bot enable",

@@ -42,10 +42,11 @@ DECLARATIONS = (
     Declaration(
         name="why",
         aliases=("почему",),
-        summary=N_("why I gave my last answer"),
-        help=N_("Says which phrase of mine your last message was nearest to, and how near."),
+        summary=N_("why I gave my last answer, or none"),
+        help=N_("Says which phrase of mine your message, or the phrase you name, is nearest to, and how it differs."),
         scope="bot",
         role=Role.USER,
+        parameters=(Parameter("phrase", N_("another phrase to explain"), positional=True, rest=True),),
         faces=_CHAT,
     ),
 )

@@ -48,7 +48,7 @@ def test_help_lists_what_the_person_may_use(context: ChatContext) -> None:
 
 
 def test_help_tells_about_one_command_by_its_alias(context: ChatContext) -> None:
-    assert "/why — why I gave my last answer" in (run_chat_command("/ПОМОЩЬ почему", context) or "")
+    assert "/why [PHRASE…] — why I gave my last answer, or none" in (run_chat_command("/ПОМОЩЬ почему", context) or "")
 
 
 def test_about_says_who_the_bot_is(context: ChatContext) -> None:
@@ -61,7 +61,13 @@ def test_why_explains_the_last_answer(context: ChatContext) -> None:
     note = {"last_rx": "превет", "last_phrase": "привет", "last_score": "0.917", "last_answer_id": "12"}
     context.bot_redis.hset(f"peer:{PEER}", mapping=note)
     reply = run_chat_command("/why", context)
-    assert reply == "You wrote: превет\nI know: привет\nThey are alike by 92 %.\nIt is answer 12 of my base."
+    assert reply == "\n".join((
+        "You wrote: превет",
+        "I know: привет",
+        "They are alike by 92 %.",
+        'The difference: typo in "превет" (привет).',
+        "It is answer 12 of my base.",
+    ))  # fmt: skip
 
 
 def test_unknown_command_gets_a_suggestion(context: ChatContext) -> None:

@@ -6,18 +6,23 @@ import random
 
 import pytest
 
-from engine.matching.book import AnswerRow, PhraseBook
-from engine.matching.match import Found, find_answer, find_closest
+from engine.matching.book import AnswerRow
+from engine.matching.build import build_arrays
+from engine.matching.layers import LayeredIndex
+from engine.matching.match import Found, Thresholds, find_answer
+from engine.matching.segment import Segment
 
 PHRASES = ["привет", "как дела", "я люблю котов", "что ты делаешь сегодня вечером", "сколько будет 2 2", "кто ты", "да"]
+THRESHOLDS = Thresholds(0.86, 0.3)
 
 
-def book(*rows: AnswerRow) -> PhraseBook:
-    return PhraseBook(rows or [AnswerRow(at + 1, phrase, f"ответ {at + 1}") for at, phrase in enumerate(PHRASES)])
+def book(*rows: AnswerRow) -> LayeredIndex:
+    known = rows or [AnswerRow(at + 1, phrase, f"ответ {at + 1}") for at, phrase in enumerate(PHRASES)]
+    return LayeredIndex(Segment(build_arrays(known)))
 
 
-def found(text: str, phrases: PhraseBook | None = None, bot_id: int = 7, seed: object = 1) -> Found | None:
-    return find_answer((text,), phrases or book(), bot_id, 0.86, random.Random(str(seed)))
+def found(text: str, phrases: LayeredIndex | None = None, bot_id: int = 7, seed: object = 1) -> Found | None:
+    return find_answer((text,), phrases or book(), bot_id, THRESHOLDS, random.Random(str(seed))).found
 
 
 @pytest.mark.parametrize("text", ["Привет!", "ПРИВЕТ", "приветтт", "как дела?", "Я люблю котов :)"])
@@ -39,7 +44,7 @@ def test_the_same_phrase_is_found_whatever_its_spelling(text: str) -> None:
 def test_a_misspelt_phrase_is_recognised(text: str, phrase: str) -> None:
     match = found(text)
     assert match is not None and match.phrase == phrase
-    assert 0.86 <= match.score < 1
+    assert THRESHOLDS.answer <= match.score < 1
 
 
 @pytest.mark.parametrize(
@@ -72,9 +77,9 @@ def test_variants_come_by_weight_and_the_same_seed_chooses_the_same() -> None:
 
 def test_a_name_that_is_part_of_a_phrase_does_not_hide_it() -> None:
     phrases = book(AnswerRow(1, "ты бот", "да"), AnswerRow(2, "привет", "и тебе"))
-    whole = find_answer(("ты бот", "ты"), phrases, 7, 0.86, random.Random(1))
+    whole = find_answer(("ты бот", "ты"), phrases, 7, THRESHOLDS, random.Random(1)).found
     assert whole is not None and whole.answer.id == 1
-    bare = find_answer(("бот превет", "превет"), phrases, 7, 0.86, random.Random(1))
+    bare = find_answer(("бот превет", "превет"), phrases, 7, THRESHOLDS, random.Random(1)).found
     assert bare is not None and bare.answer.id == 2
 
 
@@ -84,4 +89,4 @@ def test_a_changed_answer_moves_and_a_removed_one_is_gone() -> None:
     assert phrases.answers_to("привет", 7) == [] and len(phrases) == 1
     phrases.remove(1)
     phrases.remove(1)
-    assert find_closest("пока", phrases, 7, 0.5) is None and len(phrases) == 0
+    assert found("пока", phrases) is None and len(phrases) == 0

@@ -66,7 +66,7 @@ class Shelf:
         return Library(self.client, lambda name: Base(name, self.settings), StateDir(home))
 
     def said(self, library: Library, phrase: str, wanted: str = "") -> list[str]:
-        return sorted(row.tx for row in library.book(self.name, wanted).answers_to(phrase, 7))
+        return sorted(row.tx for row in library.index(self.name, wanted).answers_to(phrase, 7))
 
     def told(self) -> list[str]:
         entries: Any = self.client.xrange(f"delta:{self.name}")

@@ -18,6 +18,7 @@ from engine.commands.declare import Declaration, Face
 from engine.commands.errors import NotAllowed, PlatformDown
 from engine.commands.registry import registry
 from engine.commands.roles import Role
+from engine.commands.values import SCORE
 from server.commands.context import Actor, PlatformContext, Resources
 from server.commands.run import bodies, load_bodies, run_command, run_line, shown_line
 
@@ -52,9 +53,8 @@ def test_every_command_is_refused_to_a_lower_role(declaration: Declaration, reso
 
 
 def _any_value(draw: st.DrawFn, word: str) -> object:
-    return draw(
-        {"N": st.integers(1, 9), "BOT": st.just("anna"), "BASE": st.just("main")}.get(word, st.text(min_size=1))
-    )
+    known = {"N": st.integers(1, 9), "BOT": st.just("anna"), "BASE": st.just("main"), "NUMBER": st.just("0.5")}
+    return draw(known.get(word, st.text(min_size=1)))
 
 
 @st.composite
@@ -69,7 +69,9 @@ def calls(draw: st.DrawFn) -> tuple[Declaration, Arguments]:
         elif item.required or draw(st.booleans()):
             word = item.type.word
             values[item.name] = draw(st.sampled_from(word.split("|"))) if "|" in word else _any_value(draw, word)
-            if "…" in word:
+            if item.type is SCORE:
+                values[item.name] = draw(st.one_of(st.just("default"), st.sampled_from(["0", "0.25", "1"])))
+            elif "…" in word:
                 values[item.name] = draw(st.integers(1, 200))
             if item.many:
                 values[item.name] = draw(st.lists(st.text(min_size=1), min_size=1, max_size=3))

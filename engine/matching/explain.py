@@ -1,0 +1,76 @@
+"""Why a phrase was taken for another, in words: what is misspelt, changed, missing, or means something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from db.texts import N_, _
+from engine.matching.book import AnswerRow
+from engine.matching.build import build_arrays
+from engine.matching.features import GLUED, LEMMA, NEAR, OWN_NAMES, SAME, TYPO, Alignment, Comparison
+from engine.matching.query import analyse
+from engine.matching.segment import Segment
+
+_OF_PAIRS = {
+    TYPO: N_('typo in "{said}" ({known})'),
+    NEAR: N_('"{said}" is nearly "{known}"'),
+    LEMMA: N_('"{said}" is a form of "{known}"'),
+    GLUED: N_('"{said}" is "{known}", joined or apart'),
+}
+_OF_FEATURES = {
+    "inversions": N_("other word order"),
+    "negation_differs": N_("negation differs"),
+    "number_differs": N_("another number"),
+    "question_differs": N_("another question"),
+    "person_differs": N_("another person"),
+    "nominative_differs": N_("who does it to whom differs"),
+    "mood_differs": N_("another mood or time of the verb"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that two phrases have in common or not. ``text`` is a source for the catalogue."""
+
+    text: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self) -> str:
+        """Return it in the language in use."""
+        return _(self.text).format(**self.values)
+
+
+def reasons(said: str, form: str, phrase: str) -> list[Reason]:
+    """Return how ``form``, the reading of the normalised ``said`` that was compared, differs from a known phrase."""
+    read = [] if form == said else [Reason(N_('read as "{form}"'), {"form": form})]
+    if form == phrase:
+        return [*read, Reason(N_("the same phrase"))]
+    return [*read, *_differences(form, phrase)]
+
+
+def _differences(form: str, phrase: str) -> Iterator[Reason]:
+    segment = Segment(build_arrays([AnswerRow(1, phrase, "")]))
+    query = analyse(form)
+    if not query.words or not segment.phrases:
+        return
+    comparison = Comparison(segment, query, [0])
+    aligned = comparison.align(0)
+    yield from _of_words(query.words, aligned)
+    own = dict(zip(OWN_NAMES, comparison.count(0, phrase), strict=True))
+    yield from (Reason(text) for name, text in _OF_FEATURES.items() if own[name])
+
+
+def _of_words(words: list[str], aligned: Alignment) -> Iterator[Reason]:
+    """Tell of each word that is not the same in both, in the order of what was said."""
+    for pair in sorted(aligned.pairs, key=lambda pair: pair.said):
+        if pair.grade != SAME:
+            known = aligned.words[pair.known].text
+            yield Reason(_OF_PAIRS[pair.grade], {"said": words[pair.said], "known": known})
+    paired_said, paired_known = {pair.said for pair in aligned.pairs}, {pair.known for pair in aligned.pairs}
+    for place, word in enumerate(aligned.words):
+        if place not in paired_known:
+            yield Reason(N_('missing "{word}"'), {"word": word.text})
+    for place, text in enumerate(words):
+        if place not in paired_said:
+            yield Reason(N_('"{word}" too much'), {"word": text})
