@@ -16,7 +16,7 @@ WORDS_KEPT_MAX = 20_000  # words of an index whose texts are remembered
 
 @dataclass(frozen=True, slots=True)
 class KnownWord:
-    """A word of an index: its text, the number of its lemma, its ``Grammar``, how rare the lemma is (0 to 1), its kind."""
+    """A word of an index: its text, its lemma's number, its ``Grammar``, how rare the lemma is (0 to 1), its kind."""
 
     text: str
     lemma: int
