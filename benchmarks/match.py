@@ -3,8 +3,8 @@
 On a folder of labelled phrases (``--data``; its README says what the files are): each query names the rows that answer
 it, or that none does. Printed for each size of base, by class of query: how often the best phrase is right, and how
 often it is right and likely enough, where the threshold is the one at which 1 % of the in-domain negatives would be
-answered. The forest judges queries that it has not seen: it is trained on the other folds first, which needs
-``pip install catboost``. ``--train`` then trains it on all queries and writes the file that the engine reads.
+answered. The forests judge queries that they have not seen: they are trained on the other folds first, which needs
+``pip install catboost``. ``--train`` then trains them on all queries and writes the file that the engine reads.
 
 Speed is that of one query, beside ``rapidfuzz.process.extractOne`` with ``ratio`` over the same rows in the same run.
 """
@@ -39,9 +39,12 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "match"
 FILES = ((0, "base_core.tsv.gz"), (10_000, "base_pad_100k.tsv.gz"), (100_000, "base_pad_1m.txt.gz"))
 FOLDS, SEED = 4, 1
 FALSE_ACCEPTS = 0.01  # of the in-domain negatives
-TREES, DEPTH, RATE = 300, 6, 0.08
+RANK_TREES, ACCEPT_TREES, DEPTH, RATE = 200, 300, 6, 0.08
 # What counts more or less than one while training: near misses are hard and partly mislabelled, intents are wide.
 WEIGHTS = {"near-miss": 0.4, "in-domain": 2.0, "filler": 2.0, "inflection": 1.5, "intent": 0.5}
+PARAPHRASES = {"intent": 0.1, "same-answer": 0.2, "smalltalk": 0.2}  # to be found, not to be sure of
+# A wrong candidate of a query that has an answer says little of what to accept: it may be as good and not labelled.
+WRONG_WEIGHT = 0.1
 PEER_QUERIES = {10_000: 400, 100_000: 100, 1_000_000: 30}
 
 
@@ -98,32 +101,54 @@ def prepared(asked: Sequence[dict[str, Any]], index: LayeredIndex) -> list[Case]
     return cases
 
 
-def trained(cases: Sequence[Case]) -> Any:
-    """Return CatBoost's model of some cases."""
+@dataclass(frozen=True)
+class Models:
+    """CatBoost's models of some cases, in the roles of the engine's forests."""
+
+    rank: Any
+    accept: Any
+
+
+def trained(cases: Sequence[Case]) -> Models:
+    """Return the models of some cases."""
+    used = [case for case in cases if case.right]
+    weights = [WEIGHTS.get(case.query["sub"], 1.0) for case in used for _ in case.right]
+    accepting = [_accept_weight(case, right) for case in used for right in case.right]
+    return Models(_trained(used, weights, RANK_TREES), _trained(used, accepting, ACCEPT_TREES))
+
+
+def _accept_weight(case: Case, right: bool) -> float:
+    weight = (WEIGHTS | PARAPHRASES).get(case.query["sub"], 1.0)
+    return weight * WRONG_WEIGHT if case.query["ok"] and not right else weight
+
+
+def _trained(used: Sequence[Case], weights: Sequence[float], trees: int) -> Any:
     from catboost import CatBoostClassifier  # takes its time, and only training needs it
 
-    used = [case for case in cases if case.right]
     model = CatBoostClassifier(
-        iterations=TREES, depth=DEPTH, learning_rate=RATE, l2_leaf_reg=5, border_count=64, random_seed=SEED,
+        iterations=trees, depth=DEPTH, learning_rate=RATE, l2_leaf_reg=5, border_count=64, random_seed=SEED,
         thread_count=2, verbose=0, allow_writing_files=False,
     )  # fmt: skip
-    weights = [WEIGHTS.get(case.query["sub"], 1.0) for case in used for _ in case.right]
     labels = [int(right) for case in used for right in case.right]
     model.fit(np.concatenate([case.features for case in used]), labels, sample_weight=weights)
     return model
 
 
 def judged_unseen(bases: dict[int, list[Case]]) -> dict[int, list[tuple[float, bool]]]:
-    """Return score and rightness of the best phrase for each case, judged by a forest that has not seen the query."""
+    """Return score and rightness of the best phrase for each case, judged by models that have not seen the query."""
     judged = {size: [_of_exact(case) for case in cases] for size, cases in bases.items()}
     for fold in range(FOLDS):
-        model = trained([case for cases in bases.values() for case in cases if case.fold != fold])
+        models = trained([case for cases in bases.values() for case in cases if case.fold != fold])
         for size, cases in bases.items():
-            for place, case in enumerate(cases):
-                if case.fold == fold and case.right:
-                    scores = model.predict_proba(case.features)[:, 1]
-                    best = int(scores.argmax())
-                    judged[size][place] = (float(scores[best]), case.right[best])
+            asked = [place for place, case in enumerate(cases) if case.fold == fold and case.right]
+            features = np.concatenate([cases[place].features for place in asked])
+            ranks, scores = (model.predict_proba(features)[:, 1] for model in (models.rank, models.accept))
+            first = 0
+            for place in asked:
+                case = cases[place]
+                best = int(ranks[first : first + len(case.right)].argmax())
+                judged[size][place] = (float(scores[first + best]), case.right[best])
+                first += len(case.right)
     return judged
 
 
@@ -170,8 +195,14 @@ def _time_ms(work: Any) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def write_forest(model: Any, file: Path) -> None:
+def write_forests(models: Models, file: Path) -> None:
     """Write CatBoost's trees as the engine reads them."""
+    forests = {"rank": _flat(models.rank, file), "accept": _flat(models.accept, file)}
+    file.write_bytes(codec.dumps({"names": list(NAMES), **forests}) + b"\n")
+
+
+def _flat(model: Any, file: Path) -> dict[str, Any]:
+    """Return the trees of a model as arrays."""
     draft = file.with_suffix(".draft")
     model.save_model(str(draft), format="json")
     saved = codec.loads(draft.read_bytes())
@@ -183,15 +214,15 @@ def write_forest(model: Any, file: Path) -> None:
         questions.append([split["float_feature_index"] for split in tree["splits"]] + [0] * missing)
         borders.append([round(split["border"], 5) for split in tree["splits"]] + [1e30] * missing)
         leaves.append([round(value * scale, 4) for value in tree["leaf_values"]] * (1 << missing))
-    shape = {"names": list(NAMES), "questions": questions, "borders": borders, "leaves": leaves}
-    file.write_bytes(codec.dumps({**shape, "bias": bias[0] if isinstance(bias, list) else bias}) + b"\n")
+    bias = bias[0] if isinstance(bias, list) else bias
+    return {"questions": questions, "borders": borders, "leaves": leaves, "bias": bias}
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, nargs="+", choices=list(PEER_QUERIES), default=[10_000])
     options.add_argument("--data", type=Path, default=DATA)
-    options.add_argument("--train", action="store_true", help="write the forest that the engine reads")
+    options.add_argument("--train", action="store_true", help="write the forests that the engine reads")
     given = options.parse_args()
     asked, bases = queries(given.data), {}
     for size in given.rows:
@@ -208,7 +239,7 @@ def main() -> None:
     for size, cases in bases.items():
         print_quality(size, cases, judged[size])
     if given.train:
-        write_forest(trained([case for cases in bases.values() for case in cases]), forest.FILE)
+        write_forests(trained([case for cases in bases.values() for case in cases]), forest.FILE)
         print(f"written: {forest.FILE.name}")
 
 

@@ -93,7 +93,7 @@ def _words_of(texts: list[str]) -> dict[str, Array]:
         ends.append(len(tokens))
     words = list(vocabulary)
     lemmas: dict[str, int] = {}
-    word_lemma, grammar = array("i"), array("H")
+    word_lemma, grammar = array("i"), array("I")
     for word in words:
         found = look_up(word)
         word_lemma.append(lemmas.setdefault(found.lemma, len(lemmas)))
@@ -103,7 +103,7 @@ def _words_of(texts: list[str]) -> dict[str, Array]:
         "tokens": _int32(tokens),
         "token_at": _int32(ends),
         "word_lemma": _int32(word_lemma),
-        "word_grammar": np.frombuffer(grammar, np.uint16).copy() if grammar else np.zeros(0, np.uint16),
+        "word_grammar": np.frombuffer(grammar, np.uint32).copy() if grammar else np.zeros(0, np.uint32),
         "word_at": word_at,
         "words": word_bytes,
         "lemma_number": (numbers := np.array([number(lemma) for lemma in lemmas], np.uint32)),

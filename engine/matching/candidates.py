@@ -35,16 +35,28 @@ SPELT = 0.06  # more that a phrase gains by a word that is spelt as it was said,
 GRAMS_SHARED_MIN = 0.4  # of an unknown word's runs of three letters
 
 
-def find_candidates(segment: Segment, query: Query, most: int) -> tuple[list[int], Array]:
-    """Return up to ``most`` phrases, and for each its weight and its likeness by letters (0 to 1), the best first."""
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Phrases, and for each its weight and its likeness by letters (0 to 1), the best first.
+
+    ``near``: by word of the query slips and lemmas of the words that it may be misspelt from.
+    """
+
+    phrases: list[int]
+    scores: Array
+    near: dict[int, list[tuple[float, int]]]
+
+
+def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
+    """Return up to ``most`` candidates."""
     if not query.words or not segment.phrases:
-        return [], np.zeros((0, 2), np.float32)
-    meant, spelt = meanings(segment, query)
+        return Candidates([], np.zeros((0, 2), np.float32), {})
+    meant, spelt, near = meanings(segment, query)
     gains = _gains(segment, meant)
     found = np.array(_by_sets(segment, query, meant), np.int32)
     phrases = np.concatenate((found, _by_lists(segment, gains, len(query.words))))
     if not len(phrases):
-        return [], np.zeros((0, 2), np.float32)
+        return Candidates([], np.zeros((0, 2), np.float32), {})
     weights = _weigh(segment, gains, _total(meant, gains), spelt, phrases)
     order = np.argsort(-weights, kind="stable")[: 2 * READ_MAX].tolist()
     read = dict(zip(phrases[order].tolist(), weights[order].tolist(), strict=True))
@@ -54,11 +66,11 @@ def find_candidates(segment: Segment, query: Query, most: int) -> tuple[list[int
     )[0]
     weights = np.array([read[phrase] for phrase in best], np.float32)
     order = np.argsort(-(weights + likeness), kind="stable")[:most].tolist()
-    return [best[place] for place in order], np.stack((weights, likeness), axis=1)[order]
+    return Candidates([best[place] for place in order], np.stack((weights, likeness), axis=1)[order], near)
 
 
-def meanings(segment: Segment, query: Query) -> tuple[Meanings, list[int]]:
-    """Return what the words of ``query`` may stand for in ``segment``, and the words of it that are spelt so."""
+def meanings(segment: Segment, query: Query) -> tuple[Meanings, list[int], dict[int, list[tuple[float, int]]]]:
+    """Return what the words of ``query`` may stand for in ``segment``, the words of it that are spelt so, the near."""
     meant: Meanings = [{} for _ in query.words]
     for lemma, word in zip(*segment.find("lemma", query.lemmas), strict=True):
         meant[word][lemma] = _AS_SAID
@@ -72,13 +84,15 @@ def meanings(segment: Segment, query: Query) -> tuple[Meanings, list[int]]:
         for word, place in zip(found, which, strict=True):
             near.setdefault(wanted[place][0], set()).add(word)
     spelt: list[int] = []
+    near_lemmas = {}
     for place in near.keys() | odd:
         likest = _likest(segment, query, place, near.get(place, ()))
         if not meant[place] and not likest:
             likest = _likest(segment, query, place, _by_grams(segment, query.words[place]))
+        near_lemmas[place] = [(slips, segment.known_word(word).lemma) for slips, word in likest]
         _take_near(segment, query, place, likest, meant[place], spelt)
     _take_joined(segment, query, meant)
-    return meant, spelt
+    return meant, spelt, near_lemmas
 
 
 def _unexplained(query: Query, meant: Meanings) -> set[int]:

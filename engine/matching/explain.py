@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from db.texts import N_, _
 from engine.matching.book import AnswerRow
 from engine.matching.build import build_arrays
-from engine.matching.features import GLUED, LEMMA, NAMES, NEAR, SAME, TYPO, Alignment, Comparison
+from engine.matching.features import GLUED, LEMMA, NEAR, OWN_NAMES, SAME, TYPO, Alignment, Comparison
 from engine.matching.query import analyse
 from engine.matching.segment import Segment
 
@@ -27,7 +27,6 @@ _OF_FEATURES = {
     "nominative_differs": N_("who does it to whom differs"),
     "mood_differs": N_("another mood or time of the verb"),
 }
-_OWN = NAMES[:-4]  # of a candidate by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def _differences(form: str, phrase: str) -> Iterator[Reason]:
     comparison = Comparison(segment, query, [0])
     aligned = comparison.align(0)
     yield from _of_words(query.words, aligned)
-    own = dict(zip(_OWN, comparison.count(0, phrase), strict=True))
+    own = dict(zip(OWN_NAMES, comparison.count(0, phrase), strict=True))
     yield from (Reason(text) for name, text in _OF_FEATURES.items() if own[name])
 
 

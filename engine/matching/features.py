@@ -7,8 +7,10 @@ with nothing is lost. Shares are weighed by rarity, so that common words count l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -16,48 +18,63 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, Indel
 
 from engine.matching.build import Array
-from engine.matching.lexicon import PERSONS, Grammar
+from engine.matching.lexicon import KINDS, PERSONS, Grammar
 from engine.matching.query import WORDS_MAX, Query
 from engine.matching.segment import KnownWord, Segment
+from engine.matching.spelling import sound
 
 NEAR, TYPO, GLUED, LEMMA, SAME = 1, 2, 3, 4, 5
-_KNOWN, _CONTENT, _FILLER = int(Grammar.KNOWN), int(Grammar.CONTENT), int(Grammar.FILLER)
-_PRONOUN, _NOMINATIVE, _QUESTION = int(Grammar.PRONOUN), int(Grammar.NOMINATIVE), int(Grammar.QUESTION)
-_NEGATION, _NUMBER, _VERB, _PERSONS = int(Grammar.NEGATION), int(Grammar.NUMBER), int(Grammar.VERB), int(PERSONS)
-_MOOD = int(Grammar.IMPERATIVE | Grammar.PAST)
-_CHANGES = _PERSONS | _NOMINATIVE | _MOOD
-_SPECIAL = _NEGATION | _QUESTION | _NUMBER | _VERB
+_KNOWN, _VERB, _PERSONS = int(Grammar.KNOWN), int(Grammar.VERB), int(PERSONS)
+_PRONOUN, _NOMINATIVE = int(Grammar.PRONOUN), int(Grammar.NOMINATIVE)
+# What two forms of a lemma may differ in, and the name of the feature.
+_CHANGES = {
+    "mood_differs": int(Grammar.IMPERATIVE | Grammar.PAST),
+    "past_differs": int(Grammar.PAST),
+    "future_differs": int(Grammar.FUTURE),
+    "infinitive_differs": int(Grammar.INFINITIVE),
+    "plural_differs": int(Grammar.PLURAL),
+    "gender_differs": int(Grammar.GENDER),
+    "case_differs": int(Grammar.OBLIQUE),
+}
+_CHANGE_BITS = tuple(enumerate(_CHANGES.values()))
+_CHANGE = sum(_CHANGES.values()) | _PERSONS | _NOMINATIVE
+_SUBJECT, _NEGATION, _QUESTION, _NUMBER = map(list(KINDS).index, ("subject", "negation", "question", "number"))
 
 NAMES = (
     "query_same",  # share of the query's rarity whose word stands in the candidate as it is
     "query_any",  # ... in any form, or misspelt
+    "query_lost",  # rarity of the rarest word of the query that the candidate lacks
+    "query_lost_before",  # lost words before any that is not
+    "query_lost_inside",  # ... between two that are not
+    *(f"query_lost_{kind}" for kind in KINDS),  # how many words are missing
     "phrase_same",
     "phrase_any",
-    "query_lost",  # rarity of the rarest word of the query that the candidate lacks
     "phrase_lost",
-    "query_lost_content",  # how many words are missing: names of things
-    "phrase_lost_content",
-    "query_lost_filler",
-    "phrase_lost_filler",
-    "query_lost_subject",  # pronouns that say who does it
-    "phrase_lost_subject",
-    "query_lost_rest",
-    "phrase_lost_rest",
-    "subject_agrees",  # a lost subject and the person of the verbs: 1 the same, -1 another
-    "query_lost_inside",  # lost words between two that are not
+    "phrase_lost_before",
     "phrase_lost_inside",
-    "typos",
+    *(f"phrase_lost_{kind}" for kind in KINDS),
+    "subject_agrees",  # a lost subject and the person of the verbs: 1 the same, -1 another
+    "typos",  # words that no dictionary has, for one of the base that it has
+    "odd_typos",  # the other way round, or neither is known
     "typo_likeness",  # of the least like pair
+    "typo_slips",
+    "typo_rarity",  # of the rarest word that was meant
+    "typo_rivals",  # other words that may be meant as well
+    "typo_sounds",  # pairs that do not sound the same
+    "typo_begins",  # pairs that do not begin with the same letter
     "near_pairs",
     "near_likeness",
+    "near_said_rarity",  # of the likest pair
+    "near_known_rarity",
+    "near_sounds",
     "lemma_pairs",
     "glued_pairs",
     "person_differs",
     "nominative_differs",
+    *_CHANGES,
     "negation_differs",
     "question_differs",
     "number_differs",
-    "mood_differs",
     "inversions",  # share of neighbours that stand in another order
     "likeness",  # of the whole, by letters
     "joined_likeness",  # without spaces
@@ -71,7 +88,15 @@ NAMES = (
     "weight_gap",  # to the best of the others
     "gap",  # of weight and likeness together
     "rank",
+    "base",  # how many phrases there are: the decimal logarithm
 )
+OWN_NAMES = NAMES[: NAMES.index("weight")]  # of a candidate by itself
+_OWN = len(OWN_NAMES)
+
+
+Near = Mapping[
+    int, list[tuple[float, int]]
+]  # by word of the query: slips and lemmas of words that it may be misspelt from
 
 
 @dataclass(slots=True)
@@ -95,8 +120,8 @@ class Alignment:
 class Comparison:
     """One query, compared with the candidates of one index: each pair of words is looked at once."""
 
-    def __init__(self, segment: Segment, query: Query, phrases: Sequence[int]) -> None:
-        self._segment, self._query = segment, query
+    def __init__(self, segment: Segment, query: Query, phrases: Sequence[int], near: Near | None = None) -> None:
+        self._segment, self._query, self._near = segment, query, near or {}
         tokens, at = segment.tokens, segment.token_at
         self._words_of = []
         for phrase in phrases:
@@ -152,149 +177,206 @@ class Comparison:
         return Alignment(listed, pairs)
 
     def count(self, place: int, text: str) -> list[float]:
-        """Return a candidate's own features: ``NAMES`` without the last four."""
+        """Return a candidate's own features: ``OWN_NAMES``."""
         query, aligned = self._query, self.align(place)
         words, pairs = aligned.words, aligned.pairs
         of_query, of_words = [0] * len(query.words), [0] * len(words)
-        counts = [0] * (SAME + 1)
         worth = self._rarity
-        typo_likeness, near_likeness = 1.0, 0.0
-        person = nominative = mood = 0
+        typos, nears, forms = _Typos(), _Nears(), _Forms()
         for pair in pairs:
             grade, said, known = pair.grade, pair.said, pair.known
             if grade > of_query[said]:
                 of_query[said] = grade
             of_words[known] = grade
-            counts[grade] += 1
-            if grade == SAME:
-                continue
-            other = words[known]
             if grade == LEMMA:
-                grammar = query.grammar[said]
-                changed = grammar ^ other.grammar
-                if changed & _CHANGES:
-                    person += bool(changed & _PERSONS and grammar & _PERSONS and other.grammar & _PERSONS)
-                    nominative += bool(grammar & _PRONOUN and changed & _NOMINATIVE)
-                    mood += bool(changed & _MOOD)
-            elif grade <= TYPO:
-                likeness = 1 - pair.slips / max(len(query.words[said]), len(other.text))
-                if grade == NEAR:
-                    near_likeness = max(near_likeness, likeness)
-                else:
-                    typo_likeness = min(typo_likeness, likeness)
-                    if worth is self._rarity:
-                        worth = worth.copy()
-                    worth[said] = other.rarity  # what is misspelt is as rare as what it stands for
-        mine = _side(query.grammar, worth, of_query)
-        theirs = _side([word.grammar for word in words], [word.rarity for word in words], of_words)
-        query_total, phrase_total = max(mine.total, 1e-6), max(theirs.total, 1e-6)
-        persons = mine.lost_persons | theirs.lost_persons
+                forms.add(query.grammar[said], words[known].grammar)
+            elif grade == GLUED:
+                forms.glued += 1
+            elif grade == NEAR:
+                nears.add(query.words[said], self._rarity[said], words[known], pair.slips)
+            elif grade == TYPO:
+                other = words[known]
+                typos.add(query.words[said], query.grammar[said], other, pair.slips, self._rivals(said, other))
+                if worth is self._rarity:
+                    worth = worth.copy()
+                worth[said] = other.rarity  # what is misspelt is as rare as what it stands for
+        mine = _side(query.kinds, worth, of_query)
+        theirs = _side([word.kind for word in words], [word.rarity for word in words], of_words)
+        unknown = sum(
+            [not grade and not grammar & _KNOWN for grade, grammar in zip(of_query, query.grammar, strict=True)]
+        )
         return [
-            mine.same / query_total,
-            mine.found / query_total,
-            theirs.same / phrase_total,
-            theirs.found / phrase_total,
-            mine.rarest_lost,
-            theirs.rarest_lost,
-            mine.lost_content,
-            theirs.lost_content,
-            mine.lost_filler,
-            theirs.lost_filler,
-            mine.lost_subjects,
-            theirs.lost_subjects,
-            mine.lost_rest,
-            theirs.lost_rest,
-            _agreement(persons, mine.verbs | theirs.verbs) if persons else 0,
-            mine.inside,
-            theirs.inside,
-            counts[TYPO],
-            typo_likeness,
-            counts[NEAR],
-            near_likeness,
-            counts[LEMMA],
-            counts[GLUED],
-            person,
-            nominative,
-            abs(mine.negations - theirs.negations),
-            abs(mine.questions - theirs.questions),
-            abs(mine.numbers - theirs.numbers) + mine.lost_numbers + theirs.lost_numbers,
-            mood,
+            *mine.features(),
+            *theirs.features(),
+            self._agreement(words, of_query, of_words) if mine.lost[_SUBJECT] or theirs.lost[_SUBJECT] else 0,
+            *typos.features(),
+            *nears.features(),
+            *forms.features(),
+            abs(mine.lost[_NEGATION] - theirs.lost[_NEGATION]),
+            abs(mine.lost[_QUESTION] - theirs.lost[_QUESTION]),
+            mine.lost[_NUMBER] + theirs.lost[_NUMBER],
             _inversions(pairs) if len(pairs) > 1 else 0.0,
             Indel.normalized_similarity(query.form, text),
             OSA.normalized_similarity(query.joined, text.replace(" ", "")),
             len(query.words),
             len(words),
             len(text) - len(query.form),
-            mine.unknown,
-            query_total,
+            unknown,
+            mine.total,
             mine.found,
         ]
 
+    def _rivals(self, said: int, other: KnownWord) -> int:
+        """Return how many other words a misspelt one is as near to."""
+        options = self._near.get(said)
+        if options is None:
+            return 0
+        own = next((slips for slips, lemma in options if lemma == other.lemma), None)
+        if own is None:
+            return len(options)
+        return len({lemma for slips, lemma in options if slips <= own and lemma != other.lemma})
+
+    def _agreement(self, words: list[KnownWord], of_query: list[int], of_words: list[int]) -> int:
+        """Say whether a lost "I" or "you" is in the verb anyway."""
+        persons = verbs = 0
+        both = (
+            zip(self._query.kinds, self._query.grammar, of_query, strict=True),
+            zip([word.kind for word in words], [word.grammar for word in words], of_words, strict=True),
+        )
+        for side in both:
+            for kind, grammar, grade in side:
+                if kind == _SUBJECT and grade < TYPO:
+                    persons |= grammar & _PERSONS
+                elif grammar & _VERB:
+                    verbs |= grammar & _PERSONS
+        return 0 if not persons or not verbs else 1 if verbs & persons else -1
+
 
 @dataclass(slots=True)
-class _Side:
-    """What is found and what is lost of one side's words; rarity is summed, the rest are numbers of words."""
+class _Typos:
+    """The misspelt words: how many, and the worst of them."""
 
-    total: float = 0.0
-    same: float = 0.0
-    found: float = 0.0
-    rarest_lost: float = 0.0
-    lost_content: int = 0
-    lost_filler: int = 0
-    lost_subjects: int = 0
-    lost_rest: int = 0
-    lost_numbers: int = 0
-    lost_persons: int = 0
-    inside: int = 0
-    negations: int = 0
-    questions: int = 0
-    numbers: int = 0
-    verbs: int = 0
-    unknown: int = 0
+    usual: int = 0
+    odd: int = 0
+    likeness: float = 1.0
+    slips: int = 0
+    rarity: float = 0.0
+    rivals: int = 0
+    sounds: int = 0
+    begins: int = 0
 
-
-def _side(grammars: list[int], rarity: list[float], grades: list[int]) -> _Side:
-    side = _Side()
-    waiting, is_begun = 0, False
-    for grammar, rare, grade in zip(grammars, rarity, grades, strict=True):
-        side.total += rare
-        if grammar & _SPECIAL:
-            if grammar & _NEGATION:
-                side.negations += 1
-            if grammar & _QUESTION:
-                side.questions += 1
-            if grammar & _NUMBER:
-                side.numbers += 1
-            if grammar & _VERB:
-                side.verbs |= grammar & _PERSONS
-        if grade >= TYPO:
-            side.found += rare
-            if grade == SAME:
-                side.same += rare
-            side.inside += waiting
-            waiting, is_begun = 0, True
-            continue
-        waiting += is_begun
-        if rare > side.rarest_lost:
-            side.rarest_lost = rare
-        if grammar & _CONTENT:
-            side.lost_content += 1
-            side.lost_numbers += bool(grammar & _NUMBER)
-        elif grammar & _FILLER:
-            side.lost_filler += 1
-        elif grammar & _NOMINATIVE:
-            side.lost_subjects += 1
-            side.lost_persons |= grammar & _PERSONS
+    def add(self, said: str, grammar: int, other: KnownWord, slips: int, rivals: int) -> None:
+        if other.grammar & _KNOWN and not grammar & _KNOWN:
+            self.usual += 1
         else:
-            side.lost_rest += 1
-        if not grade and not grammar & _KNOWN:
-            side.unknown += 1
-    return side
+            self.odd += 1
+        self.likeness = min(self.likeness, 1 - slips / max(len(said), len(other.text)))
+        self.slips = max(self.slips, slips)
+        self.rarity = max(self.rarity, other.rarity)
+        self.rivals = max(self.rivals, rivals)
+        self.sounds += _sound(said) != _sound(other.text)
+        self.begins += said[0] != other.text[0]
+
+    def features(self) -> tuple[float, ...]:
+        return (
+            self.usual,
+            self.odd,
+            self.likeness,
+            self.slips,
+            self.rarity,
+            self.rivals,
+            self.sounds,
+            self.begins,
+        )
 
 
-def _agreement(persons: int, verbs: int) -> int:
-    """Say whether a lost "I" or "you" is in the verb anyway."""
-    return 0 if not verbs else 1 if verbs & persons else -1
+@dataclass(slots=True)
+class _Nears:
+    """Words of the dictionary that are spelt nearly alike: how many, and the likest."""
+
+    pairs: int = 0
+    likeness: float = 0.0
+    said_rarity: float = 0.0
+    known_rarity: float = 0.0
+    sounds: bool = False
+
+    def add(self, said: str, rarity: float, other: KnownWord, slips: int) -> None:
+        self.pairs += 1
+        likeness = 1 - slips / max(len(said), len(other.text))
+        if likeness > self.likeness:
+            self.likeness, self.said_rarity, self.known_rarity = likeness, rarity, other.rarity
+            self.sounds = _sound(said) == _sound(other.text)
+
+    def features(self) -> tuple[float, ...]:
+        return self.pairs, self.likeness, self.said_rarity, self.known_rarity, self.sounds
+
+
+class _Forms:
+    """Words in another form, by what differs."""
+
+    def __init__(self) -> None:
+        self.lemmas = self.glued = self.person = self.nominative = 0
+        self.changes = [0] * len(_CHANGES)
+
+    def add(self, grammar: int, other: int) -> None:
+        self.lemmas += 1
+        changed = grammar ^ other
+        if not changed & _CHANGE:
+            return
+        self.person += bool(changed & _PERSONS and grammar & _PERSONS and other & _PERSONS)
+        self.nominative += bool(grammar & _PRONOUN and changed & _NOMINATIVE)
+        for place, bits in _CHANGE_BITS:
+            if changed & bits:
+                self.changes[place] += 1
+
+    def features(self) -> tuple[int, ...]:
+        return self.lemmas, self.glued, self.person, self.nominative, *self.changes
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What is found and what is lost of one side's words; rarity is summed, ``lost`` counts words by kind."""
+
+    total: float
+    same: float
+    found: float
+    rarest: float
+    before: int
+    inside: int
+    lost: list[int]
+
+    def features(self) -> tuple[float, ...]:
+        total = max(self.total, 1e-6)
+        return self.same / total, self.found / total, self.rarest, self.before, self.inside, *self.lost
+
+
+def _side(kinds: list[int], rarity: list[float], grades: list[int]) -> _Side:
+    total = same = found = rarest = 0.0
+    before = inside = waiting = 0
+    is_begun = False
+    lost = [0] * len(KINDS)
+    for kind, rare, grade in zip(kinds, rarity, grades, strict=True):
+        total += rare
+        if grade < TYPO:
+            waiting += 1
+            lost[kind] += 1
+            if rare > rarest:
+                rarest = rare
+            continue
+        found += rare
+        if grade == SAME:
+            same += rare
+        if is_begun:
+            inside += waiting
+        else:
+            before, is_begun = waiting, True
+        waiting = 0
+    return _Side(total, same, found, rarest, before, inside, lost)
+
+
+@lru_cache(20_000)
+def _sound(word: str) -> str:
+    return sound(word)
 
 
 def _inversions(pairs: list[Pair]) -> float:
@@ -326,18 +408,19 @@ def _replace(pairs: list[Pair], glued: list[Pair]) -> None:
     pairs[:] = [pair for pair in pairs if pair.said not in said and pair.known not in known] + glued
 
 
-def compared(own: list[list[float]], found: Array) -> Array:
+def compared(own: list[list[float]], found: Array, phrases: int) -> Array:
     """Return the features of all candidates of a query: their own, and what each is beside the others.
 
-    ``found`` is what the search gave for each: weight and likeness.
+    ``found`` is what the search gave for each: weight and likeness; ``phrases`` is how many the base has.
     """
     features = np.empty((len(own), len(NAMES)), np.float32)
-    features[:, :-4] = own
+    features[:, :_OWN] = own
     both = found.sum(axis=1)
-    features[:, -4] = found[:, 0]
-    features[:, -3] = found[:, 0] - _best_of_others(found[:, 0])
-    features[:, -2] = both - _best_of_others(both)
-    features[np.argsort(-both, kind="stable"), -1] = np.arange(len(own))
+    features[:, _OWN] = found[:, 0]
+    features[:, _OWN + 1] = found[:, 0] - _best_of_others(found[:, 0])
+    features[:, _OWN + 2] = both - _best_of_others(both)
+    features[np.argsort(-both, kind="stable"), _OWN + 3] = np.arange(len(own))
+    features[:, _OWN + 4] = math.log10(phrases)
     return features
 
 

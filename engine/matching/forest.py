@@ -1,4 +1,7 @@
-"""Boosted oblivious trees as flat arrays: how likely each candidate is what was meant. Pure.
+"""Boosted oblivious trees as flat arrays: which candidate was meant, and how likely any was. Pure.
+
+Two forests judge the same features. ``rank`` says which candidate is the likest of a query's; ``accept`` how likely a
+candidate is what was meant, without blame for another one that is as good: a base may hold a phrase in two wordings.
 
 In an oblivious tree all nodes of one depth ask the same question, so that a tree is a row of questions and a table of
 leaves, and all trees are evaluated at once (L. Prokhorenkova et al., CatBoost, 2018).
@@ -23,7 +26,6 @@ FILE = Path(__file__).with_name("forest.json")
 class Forest:
     """``questions`` and ``borders``: of all trees, depth by depth; ``leaves``: of all trees, with each tree's first."""
 
-    names: tuple[str, ...]
     questions: Array
     borders: Array
     leaves: Array
@@ -43,12 +45,24 @@ class Forest:
 _POWERS = (1 << np.arange(8)).astype(np.uint8)[:, None]  # a depth of up to 8
 
 
-def load_forest(file: Path = FILE) -> Forest:
-    """Return the forest of a file."""
+@dataclass(frozen=True, slots=True)
+class Forests:
+    """Both forests, and the names of the features that they ask for."""
+
+    names: tuple[str, ...]
+    rank: Forest
+    accept: Forest
+
+
+def load_forests(file: Path = FILE) -> Forests:
+    """Return the forests of a file: JSON with ``names`` and, for each forest, its arrays by tree, and its bias."""
     saved: dict[str, Any] = orjson.loads(file.read_bytes())
+    return Forests(tuple(saved["names"]), _forest(saved["rank"]), _forest(saved["accept"]))
+
+
+def _forest(saved: dict[str, Any]) -> Forest:
     leaves = np.array(saved["leaves"], np.float32)
     return Forest(
-        tuple(saved["names"]),
         np.array(saved["questions"], np.int64).T.ravel(),
         np.array(saved["borders"], np.float32).T.ravel(),
         leaves.ravel(),

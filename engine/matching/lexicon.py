@@ -12,13 +12,13 @@ from typing import Any
 
 from engine.matching.spelling import number
 
-LEXICON_VERSION = 1  # an index built with another one is stale
+LEXICON_VERSION = 2  # an index built with another one is stale
 WORDS_MAX = 50_000  # that are remembered
 WORD_LENGTH_MAX = 40  # letters; what is longer is no word of a language
 
 
 class Grammar(IntFlag):
-    """What is told of a word in 16 bits. ``PERSON_1`` to ``PERSON_3`` are those of verbs and of pronouns."""
+    """What is told of a word in 32 bits. ``PERSON_1`` to ``PERSON_3`` are those of verbs and of pronouns."""
 
     KNOWN = 1  # in the dictionary
     CONTENT = 2  # names something: no pronoun, particle, conjunction, preposition
@@ -34,18 +34,50 @@ class Grammar(IntFlag):
     FILLER = 2048  # "ну", "же": a phrase means the same without it
     IMPERATIVE = 4096
     PAST = 8192
+    INFINITIVE = 16384
+    FUTURE = 32768
+    PLURAL = 65536
+    GENDER = 131072  # feminine or neuter
+    OBLIQUE = 262144  # of names of things: no nominative
+    NOUN = 524288
+    ADVERB = 1048576
+    SOFT = 2097152  # "тут", "сейчас": a phrase mostly means the same without it
+    PREPOSITION = 4194304
 
 
 PERSONS = Grammar.PERSON_1 | Grammar.PERSON_2 | Grammar.PERSON_3
 
+# What a word does in a phrase, and the grammar that tells it: the first that fits.
+KINDS = {
+    "number": Grammar.NUMBER,
+    "negation": Grammar.NEGATION,
+    "filler": Grammar.FILLER,
+    "soft": Grammar.SOFT,
+    "question": Grammar.QUESTION,
+    "subject": Grammar.NOMINATIVE,
+    "pronoun": Grammar.PRONOUN,
+    "verb": Grammar.VERB | Grammar.INFINITIVE,
+    "noun": Grammar.NOUN,
+    "content": Grammar.CONTENT,
+    "rest": Grammar.KNOWN,
+}
+_KIND_BITS = tuple(int(bits) for bits in KINDS.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word's lemma, the number that stands for it, and its ``Grammar``, as a number."""
+    """A word's lemma, the number that stands for it, its ``Grammar``, as a number, and the place of its kind."""
 
     lemma: str
     number: int
     grammar: int
+    kind: int
+
+
+@cache
+def kind_of(grammar: int) -> int:
+    """Return the place in ``KINDS`` of what a word of such a grammar does."""
+    return next((kind for kind, bits in enumerate(_KIND_BITS) if grammar & bits), len(KINDS) - 1)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -72,6 +104,10 @@ _FILLERS = _words(
     "хоть кстати значит прям прямо ладно тогда привет давай разве неужели наверное реально конечно бот брат братан "
     "бро чувак please well so hey oh"
 )
+_SOFT = _words(
+    "тут там здесь сейчас так тогда уже еще очень сегодня теперь то вроде тоже сам вот это потом опять снова "
+    "друг дружище чел товарищ дорогой кстати такой совсем правда точно"
+)
 _FUNCTION = _words("PREP CONJ PRCL INTJ")
 
 
@@ -79,12 +115,13 @@ _FUNCTION = _words("PREP CONJ PRCL INTJ")
 def look_up(word: str) -> Word:
     """Return what is known of a normalised word."""
     if word.isdigit():
-        return Word(word, number(word), int(Grammar.NUMBER | Grammar.CONTENT | Grammar.KNOWN))
+        grammar = Grammar.NUMBER | Grammar.CONTENT | Grammar.KNOWN
+        return Word(word, number(word), int(grammar), kind_of(int(grammar)))
     parse = _parse(word) if len(word) <= WORD_LENGTH_MAX else None
     lemma = parse[0] if parse else word
     lemma = _COLLOQUIAL.get(word) or _COLLOQUIAL.get(lemma, lemma)
     grammar = _grammar(word, lemma, parse[1]) if parse else _plain_grammar(word, lemma)
-    return Word(lemma, number(lemma), int(grammar))
+    return Word(lemma, number(lemma), int(grammar), kind_of(int(grammar)))
 
 
 def _parse(word: str) -> tuple[str, Any] | None:
@@ -113,10 +150,11 @@ def _grammar(word: str, lemma: str, tag: Any) -> Grammar:
         grammar |= Grammar.PRONOUN
     elif pos not in _FUNCTION:
         grammar |= Grammar.CONTENT
-    if pos == "VERB":
-        grammar |= Grammar.VERB
+    grammar |= _PARTS_OF_SPEECH.get(pos, Grammar(0))
     if pos == "NPRO" and "nomn" in grammemes:
         grammar |= Grammar.NOMINATIVE
+    if pos in _NAMES and "nomn" not in grammemes:
+        grammar |= Grammar.OBLIQUE
     for name, flag in _FLAGS:
         if name in grammemes:
             grammar |= flag
@@ -129,7 +167,19 @@ _FLAGS = (
     ("3per", Grammar.PERSON_3),
     ("impr", Grammar.IMPERATIVE),
     ("past", Grammar.PAST),
+    ("futr", Grammar.FUTURE),
+    ("plur", Grammar.PLURAL),
+    ("femn", Grammar.GENDER),
+    ("neut", Grammar.GENDER),
 )
+_PARTS_OF_SPEECH = {
+    "VERB": Grammar.VERB,
+    "INFN": Grammar.INFINITIVE,
+    "NOUN": Grammar.NOUN,
+    "ADVB": Grammar.ADVERB,
+    "PREP": Grammar.PREPOSITION,
+}
+_NAMES = _words("NOUN ADJF PRTF NUMR")
 
 
 def _plain_grammar(word: str, lemma: str) -> Grammar:
@@ -143,6 +193,8 @@ def _of_lists(word: str, lemma: str, grammar: Grammar) -> Grammar:
         grammar |= Grammar.QUESTION
     if word in _FILLERS:
         grammar = (grammar | Grammar.FILLER) & ~Grammar.CONTENT
+    if word in _SOFT or lemma in _SOFT:
+        grammar |= Grammar.SOFT
     return grammar
 
 

@@ -23,6 +23,7 @@ class Query:
     words: list[str]
     lemmas: list[int]
     grammar: list[int]
+    kinds: list[int]
     allowed: list[int]  # slips
     near: list[tuple[int, int]]
     sounds: list[tuple[int, int]]
@@ -60,6 +61,7 @@ def analyse(form: str) -> Query:
         words,
         [found.number for found in known],
         [found.grammar for found in known],
+        [found.kind for found in known],
         allowed,
         near,
         sounds,

@@ -1,14 +1,15 @@
 """From a phrase to the known ones that were most likely meant, with how likely each is. Pure.
 
-Candidates are found by shared words (``candidates``), compared word by word (``features``), and judged by a forest that
-was trained on labelled phrases (``forest``). The same phrase is always the likeliest.
+Candidates are found by shared words (``candidates``), compared word by word (``features``), and judged by two forests
+that were trained on labelled phrases (``forest``). The same phrase is always the likeliest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from engine.matching.book import AnswerRow
 from engine.matching.build import Array
 from engine.matching.candidates import find_candidates
 from engine.matching.features import NAMES, Comparison, compared
-from engine.matching.forest import Forest, load_forest
+from engine.matching.forest import Forests, load_forests
 from engine.matching.layers import Layer, LayeredIndex
 from engine.matching.lexicon import look_up
 from engine.matching.query import analyse
@@ -48,8 +49,9 @@ def find_nearest(forms: Sequence[str], index: LayeredIndex, bot_id: int, most: i
     for form in forms:
         if rows := index.answers_to(form, bot_id):
             return [Candidate(form, 1.0, rows, form), *_others(forms, form, index, bot_id, most)][:most]
-    found = [candidate for form in likely_readings(forms, index) for candidate in _nearest(form, index, bot_id, most)]
-    return sorted(found, key=lambda candidate: -candidate.score)[:most]
+    found = [ranked for form in likely_readings(forms, index) for ranked in _nearest(form, index, bot_id, most)]
+    found.sort(key=lambda ranked: -ranked.rank)
+    return _in_order(found[:most])
 
 
 def likely_readings(forms: Sequence[str], index: LayeredIndex) -> list[str]:
@@ -75,7 +77,7 @@ def _others(forms: Sequence[str], exact: str, index: LayeredIndex, bot_id: int, 
     """Return what else is near a phrase that is known; nobody asks for it when one is enough."""
     if most == 1:
         return []
-    return [found for found in _nearest(forms[0], index, bot_id, most) if found.phrase != exact]
+    return [found for found in _in_order(_nearest(forms[0], index, bot_id, most)) if found.phrase != exact]
 
 
 def _share_known(form: str, index: LayeredIndex) -> float:
@@ -87,23 +89,41 @@ def _share_known(form: str, index: LayeredIndex) -> float:
 
 def nearest_others(form: str, index: LayeredIndex, bot_id: int, most: int) -> list[Candidate]:
     """Return up to ``most`` phrases that ``form`` would be taken for if it were not known itself."""
-    return _nearest(form, index, bot_id, most, form)
+    return _in_order(_nearest(form, index, bot_id, most, form))
 
 
-def _nearest(form: str, index: LayeredIndex, bot_id: int, most: int, other_than: str = "") -> list[Candidate]:
-    compared_ones, features = compare(form, index, most, other_than)
-    if not compared_ones:
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    rank: float
+    candidate: Candidate
+
+
+def _in_order(found: list[_Ranked]) -> list[Candidate]:
+    """Return candidates with scores that fall: one that stands behind another is no likelier to be meant."""
+    scores = accumulate((ranked.candidate.score for ranked in found), min)
+    return [replace(ranked.candidate, score=score) for ranked, score in zip(found, scores, strict=True)]
+
+
+def _nearest(form: str, index: LayeredIndex, bot_id: int, most: int, other_than: str = "") -> list[_Ranked]:
+    """Return up to ``most`` candidates, the first in rank first."""
+    places, features = compare(form, index, most, other_than)
+    if not places:
         return []
-    scores = likelihood(features)
-    nearest: list[Candidate] = []
-    for place in np.argsort(-scores, kind="stable").tolist():
-        layer, phrase = compared_ones[place]
-        rows = layer.rows(phrase, bot_id)
-        if rows:
-            nearest.append(Candidate(layer.segment.text(phrase), round(float(scores[place]), 4), rows, form))
-            if len(nearest) == most:
+    ranks = rank(features)
+    chosen: list[tuple[int, list[AnswerRow]]] = []
+    for place in np.argsort(-ranks, kind="stable").tolist():
+        layer, phrase = places[place]
+        if rows := layer.rows(phrase, bot_id):
+            chosen.append((place, rows))
+            if len(chosen) == most:
                 break
-    return nearest
+    if not chosen:
+        return []
+    scores = likelihood(features[[place for place, _rows in chosen]]).tolist()
+    return [
+        _Ranked(float(ranks[place]), Candidate(rows[0].rx_norm, round(score, 4), rows, form))
+        for (place, rows), score in zip(chosen, scores, strict=True)
+    ]
 
 
 def compare(
@@ -117,21 +137,23 @@ def compare(
     places: list[tuple[Layer, int]] = []
     own: list[list[float]] = []
     found: list[Array] = []
-    for layer in index.layers():
-        phrases, scores = find_candidates(layer.segment, query, max(RANKED_MAX, least))
+    layers = index.layers()
+    for layer in layers:
+        candidates = find_candidates(layer.segment, query, max(RANKED_MAX, least))
+        phrases, scores = candidates.phrases, candidates.scores
         if other_than:
             kept = [place for place, phrase in enumerate(phrases) if layer.segment.text(phrase) != other_than]
             phrases, scores = [phrases[place] for place in kept], scores[kept]
         if phrases:
             count = max(_worth_comparing(scores.sum(axis=1)), least)
-            comparison = Comparison(layer.segment, query, phrases[:count])
+            comparison = Comparison(layer.segment, query, phrases[:count], candidates.near)
             for place, phrase in enumerate(phrases[:count]):
                 places.append((layer, phrase))
                 own.append(comparison.count(place, layer.segment.text(phrase)))
             found.append(scores[:count])
     if not places:
         return [], np.zeros((0, len(NAMES)), np.float32)
-    return places, compared(own, np.concatenate(found))
+    return places, compared(own, np.concatenate(found), sum(layer.segment.phrases for layer in layers))
 
 
 def _worth_comparing(scores: Array) -> int:
@@ -139,18 +161,27 @@ def _worth_comparing(scores: Array) -> int:
     return max(int((scores >= float(scores[0]) * SHARE_MIN).sum()), COMPARED_MIN)
 
 
+def rank(features: Array) -> Array:
+    """Return for each row of features how likely it is the one among the others that was meant."""
+    return _less_by_number(features, _forests().rank.likelihood(features))
+
+
 def likelihood(features: Array) -> Array:
-    """Return for each row of features how likely it is what was meant. Another number is another meaning."""
-    scores = _forest().likelihood(features)
+    """Return for each row of features how likely it is what was meant, whatever else is as near."""
+    return _less_by_number(features, _forests().accept.likelihood(features))
+
+
+def _less_by_number(features: Array, scores: Array) -> Array:
+    """Return scores, lower for another number: that is another meaning."""
     return np.where(features[:, _NUMBER_DIFFERS] > 0, scores * _OTHER_NUMBER, scores)
 
 
 def load_matcher() -> None:
     """Load what the first search would wait for: the dictionary and the forest."""
     look_up("да")
-    _forest()
+    _forests()
 
 
 @cache
-def _forest() -> Forest:
-    return load_forest()
+def _forests() -> Forests:
+    return load_forests()

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 
 from engine.matching.build import Array, phrase_number
+from engine.matching.lexicon import kind_of
 
 WORDS_KEPT_MAX = 20_000  # words of an index whose texts are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class KnownWord:
-    """A word of an index: its text, the number of its lemma, its ``Grammar``, and how rare the lemma is (0 to 1)."""
+    """A word of an index: its text, its lemma's number, its ``Grammar``, how rare the lemma is (0 to 1), its kind."""
 
     text: str
     lemma: int
     grammar: int
     rarity: float
+    kind: int
 
 
 class Segment:
@@ -88,8 +90,9 @@ class Segment:
             known = self._known[word] = KnownWord(
                 _text(self.words, self.word_at, word),
                 int(self.lemma_number[lemma]),
-                int(self.word_grammar[word]),
+                grammar := int(self.word_grammar[word]),
                 float(self.lemma_idf[lemma]),
+                kind_of(grammar),
             )
         return known
 

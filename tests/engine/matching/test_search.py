@@ -14,7 +14,7 @@ from db import codec
 from engine.matching.book import AnswerRow
 from engine.matching.build import LESS, build_arrays, folded, folded_number, mixed, mixed_number
 from engine.matching.features import NAMES
-from engine.matching.forest import load_forest
+from engine.matching.forest import load_forests
 from engine.matching.layers import FRESH_MAX, LayeredIndex
 from engine.matching.normalise import normalise
 from engine.matching.readings import readings
@@ -157,8 +157,8 @@ def test_labelled_phrases_are_found_as_often_as_measured() -> None:
 _SHARED = index_of(*PHRASES)
 
 
-def test_the_forest_was_trained_on_these_features() -> None:
-    assert load_forest().names == NAMES
+def test_the_forests_were_trained_on_these_features() -> None:
+    assert load_forests().names == NAMES
 
 
 @given(st.integers(0, 2**32 - 1))
