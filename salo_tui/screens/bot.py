@@ -75,7 +75,7 @@ class BotScreen(Frame):
         Binding("s", "run('enable')", N_("start"), id="bot.start"),
         Binding("S", "run('disable')", N_("stop"), id="bot.stop"),
         Binding("u", "unsolved", N_("Unsolved"), id="bot.unsolved"),
-        Binding("t", "try", N_("try a phrase"), id="bot.try"),
+        Binding("m", "try", N_("try a phrase"), id="bot.try"),
         Binding("left_square_bracket", "turn(-1)", N_("previous"), id="bot.previous"),
         Binding("right_square_bracket", "turn(1)", N_("next"), id="bot.next"),
     ]

@@ -78,7 +78,7 @@ class BotsScreen(Frame):
         Binding("S", "disable", N_("stop"), id="bots.stop"),
         Binding("l", "log", N_("log"), id="bots.log"),
         Binding("u", "unsolved", N_("Unsolved"), id="bots.unsolved"),
-        Binding("t", "try", N_("try a phrase"), show=False, id="bots.try"),
+        Binding("m", "try", N_("try a phrase"), show=False, id="bots.try"),
         Binding("p", "panes", N_("Panes"), id="bots.panes"),
         Binding("tab,f6", "next_pane", N_("next pane"), show=False, id="bots.pane"),
     ]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 STANDARD = "-"
 SEED = 1
+TX_SHOWN = 60  # letters of an answer
 
 
 @bodies.of("match")
@@ -55,17 +56,20 @@ def match(context: PlatformContext, args: Arguments) -> CommandResult:
 
 
 def _told(found: Inquiry, thresholds: Thresholds, explain: bool) -> Iterator[str]:
-    best = found.best
     words = {"answer": _("it is answered"), "suggest": _("it is unsolved, with a suggestion"),
              "unsolved": _("it is unsolved")}  # fmt: skip
     yield words[found.decision]
-    if best is not None:
-        shown = found.candidates if explain else found.candidates[:1]
-        rows = [(f"{item.score:.3f}", item.phrase, item.rows[0].tx, "; ".join(found.why(item))) for item in shown]
-        yield table((_("score"), _("known phrase"), _("answer"), _("why")), rows)
+    for item in found.candidates if explain else found.candidates[:1]:
+        yield f"{item.score:.3f}  {item.phrase} → {_one_line(item.rows[0].tx)}"
+        yield f"       {'; '.join(found.why(item))}"
     yield _("answered from {answer:.3f}, suggested from {suggest:.3f}; found in {ms:.1f} ms").format(
         answer=thresholds.answer, suggest=thresholds.suggest, ms=found.ms
     )
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TX_SHOWN else line[: TX_SHOWN - 1] + "…"
 
 
 def _match_lines(
