@@ -157,14 +157,14 @@ def calibrate_base(context: PlatformContext, args: Arguments) -> CommandResult:
     share = float(args["accept"])
     if not 0 < share < 1:
         raise BadCommand(_("-accept is a share between 0 and 1"))
-    from engine.matching.calibrate import SUGGEST_SHARE, calibrate
+    from engine.matching.calibrate import calibrate
 
     with _index(context, name) as index:
         found = calibrate(index, SEED, context.progress or (lambda done, total: None))
     if not found.foreign:
         raise CommandError(_("base {base} has too few phrases to learn from").format(base=name))
     threshold = found.threshold(share)
-    suggest = min(found.threshold(SUGGEST_SHARE), threshold)
+    suggest = threshold / 2
     if args.flag("apply"):
         context.bases.set_thresholds(name, round(threshold, 4), round(suggest, 4))
     heads = (_("threshold"), _("foreign phrases answered"), _("misspelt phrases answered"))
