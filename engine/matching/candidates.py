@@ -31,6 +31,8 @@ _AS_SAID, _GLUED, _NEAR, _NEAR_KNOWN, _FAR = 1.0, 0.95, 0.8, 0.5, 0.1
 _KNOWN, _CONTENT = int(Grammar.KNOWN), int(Grammar.CONTENT)
 
 Meanings = list[dict[int, float]]  # by word of the query: lemmas of the segment that it may stand for, and weights
+ALIKE = 0.8  # at least the weight of a phrase that is the same by letters, but for spaces or a slip
+LIKENESS = 0.5  # what likeness by letters counts beside weight: it knows nothing of another word order
 SPELT = 0.06  # more that a phrase gains by a word that is spelt as it was said, or as it may be meant
 GRAMS_SHARED_MIN = 0.4  # of an unknown word's runs of three letters
 
@@ -53,11 +55,15 @@ def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
         return Candidates([], np.zeros((0, 2), np.float32), {})
     meant, spelt, near = meanings(segment, query)
     gains = _gains(segment, meant)
-    found = np.array(_by_sets(segment, query, meant), np.int32)
+    wholes = _by_letters(segment, query)
+    found = np.array(_by_sets(segment, query, meant) + wholes, np.int32)
     phrases = np.concatenate((found, _by_lists(segment, gains, len(query.words))))
     if not len(phrases):
         return Candidates([], np.zeros((0, 2), np.float32), {})
     weights = _weigh(segment, gains, _total(meant, gains), spelt, phrases)
+    if wholes:
+        alike = weights[len(found) - len(wholes) : len(found)]
+        np.maximum(alike, ALIKE, out=alike)
     order = np.argsort(-weights, kind="stable")[: 2 * READ_MAX].tolist()
     read = dict(zip(phrases[order].tolist(), weights[order].tolist(), strict=True))
     best = list(read)[:READ_MAX]
@@ -65,7 +71,7 @@ def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
         [query.form], [segment.text(phrase) for phrase in best], scorer=Indel.normalized_similarity, dtype=np.float32
     )[0]
     weights = np.array([read[phrase] for phrase in best], np.float32)
-    order = np.argsort(-(weights + likeness), kind="stable")[:most].tolist()
+    order = np.argsort(-(weights + LIKENESS * likeness), kind="stable")[:most].tolist()
     return Candidates([best[place] for place in order], np.stack((weights, likeness), axis=1)[order], near)
 
 
@@ -189,8 +195,17 @@ def _by_sets(segment: Segment, query: Query, meant: Meanings) -> list[int]:
         cores.add(sum(bit for bit, grammar in pairs if grammar & _CONTENT))
     numbers = [folded_number(total, ALL) for total in wanted] + [folded_number(total, LESS) for total in wanted]
     numbers += [folded_number(core, CORE) for core in cores if core & WHOLE_MASK]
-    wholes, _which = segment.find("whole", whole_numbers(query.joined), SET_MAX)
-    return segment.find("set", numbers, SET_MAX)[0] + wholes
+    return segment.find("set", numbers, SET_MAX)[0]
+
+
+def _by_letters(segment: Segment, query: Query) -> list[int]:
+    """Return phrases that have the query's letters, whatever the spaces; short ones also with a slip."""
+    found, _which = segment.find("whole", whole_numbers(query.joined), SET_MAX)
+    return [
+        phrase
+        for phrase in dict.fromkeys(found)
+        if OSA.distance(query.joined, segment.text(phrase).replace(" ", ""), score_cutoff=1) <= 1
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, Indel
 
 from engine.matching.build import Array
+from engine.matching.candidates import LIKENESS
 from engine.matching.lexicon import KINDS, PERSONS, Grammar
 from engine.matching.query import WORDS_MAX, Query
 from engine.matching.segment import KnownWord, Segment
@@ -46,12 +47,14 @@ NAMES = (
     "query_lost",  # rarity of the rarest word of the query that the candidate lacks
     "query_lost_before",  # lost words before any that is not
     "query_lost_inside",  # ... between two that are not
+    "query_lost_after",
     *(f"query_lost_{kind}" for kind in KINDS),  # how many words are missing
     "phrase_same",
     "phrase_any",
     "phrase_lost",
     "phrase_lost_before",
     "phrase_lost_inside",
+    "phrase_lost_after",
     *(f"phrase_lost_{kind}" for kind in KINDS),
     "subject_agrees",  # a lost subject and the person of the verbs: 1 the same, -1 another
     "typos",  # words that no dictionary has, for one of the base that it has
@@ -343,11 +346,12 @@ class _Side:
     rarest: float
     before: int
     inside: int
+    after: int
     lost: list[int]
 
     def features(self) -> tuple[float, ...]:
         total = max(self.total, 1e-6)
-        return self.same / total, self.found / total, self.rarest, self.before, self.inside, *self.lost
+        return self.same / total, self.found / total, self.rarest, self.before, self.inside, self.after, *self.lost
 
 
 def _side(kinds: list[int], rarity: list[float], grades: list[int]) -> _Side:
@@ -371,7 +375,7 @@ def _side(kinds: list[int], rarity: list[float], grades: list[int]) -> _Side:
         else:
             before, is_begun = waiting, True
         waiting = 0
-    return _Side(total, same, found, rarest, before, inside, lost)
+    return _Side(total, same, found, rarest, before, inside, waiting, lost)
 
 
 @lru_cache(20_000)
@@ -415,7 +419,7 @@ def compared(own: list[list[float]], found: Array, phrases: int) -> Array:
     """
     features = np.empty((len(own), len(NAMES)), np.float32)
     features[:, :_OWN] = own
-    both = found.sum(axis=1)
+    both = found[:, 0] + LIKENESS * found[:, 1]
     features[:, _OWN] = found[:, 0]
     features[:, _OWN + 1] = found[:, 0] - _best_of_others(found[:, 0])
     features[:, _OWN + 2] = both - _best_of_others(both)

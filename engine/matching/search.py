@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.matching.book import AnswerRow
 from engine.matching.build import Array
-from engine.matching.candidates import find_candidates
+from engine.matching.candidates import LIKENESS, find_candidates
 from engine.matching.features import NAMES, Comparison, compared
 from engine.matching.forest import Forests, load_forests
 from engine.matching.layers import Layer, LayeredIndex
@@ -24,8 +24,8 @@ from engine.matching.query import analyse
 from engine.matching.spelling import number
 
 SHARE_KNOWN_MIN = 0.5  # of the words of a reading
-SHARE_MIN, COMPARED_MIN = 0.6, 3  # of the best candidate's weight, for one that is compared too
-RANKED_MAX = 10  # candidates of an index that are compared word by word
+SHARE_MIN, COMPARED_MIN = 0.65, 3  # of the best candidate's weight, for one that is compared too
+RANKED_MAX = 8  # candidates of an index that are compared word by word
 LENGTH_MAX = 1000  # letters of a normalised phrase that are looked at; no phrase of a base is so long
 
 _NUMBER_DIFFERS, _OTHER_NUMBER = NAMES.index("number_differs"), 0.5
@@ -145,7 +145,7 @@ def compare(
             kept = [place for place, phrase in enumerate(phrases) if layer.segment.text(phrase) != other_than]
             phrases, scores = [phrases[place] for place in kept], scores[kept]
         if phrases:
-            count = max(_worth_comparing(scores.sum(axis=1)), least)
+            count = max(_worth_comparing(scores[:, 0] + LIKENESS * scores[:, 1]), least)
             comparison = Comparison(layer.segment, query, phrases[:count], candidates.near)
             for place, phrase in enumerate(phrases[:count]):
                 places.append((layer, phrase))
