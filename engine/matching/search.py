@@ -140,16 +140,15 @@ def compare(
     layers = index.layers()
     for layer in layers:
         candidates = find_candidates(layer.segment, query, max(RANKED_MAX, least))
-        phrases, scores = candidates.phrases, candidates.scores
-        if other_than:
-            kept = [place for place, phrase in enumerate(phrases) if layer.segment.text(phrase) != other_than]
-            phrases, scores = [phrases[place] for place in kept], scores[kept]
+        phrases, texts, scores = candidates.phrases, candidates.texts, candidates.scores
+        if other_than in texts:
+            kept = [place for place, text in enumerate(texts) if text != other_than]
+            phrases, texts, scores = [phrases[place] for place in kept], [texts[place] for place in kept], scores[kept]
         if phrases:
             count = max(_worth_comparing(scores[:, 0] + LIKENESS * scores[:, 1]), least)
-            comparison = Comparison(layer.segment, query, phrases[:count], candidates.near)
-            for place, phrase in enumerate(phrases[:count]):
-                places.append((layer, phrase))
-                own.append(comparison.count(place, layer.segment.text(phrase)))
+            comparison = Comparison(layer.segment, query, phrases[:count], candidates.near, candidates.rarity)
+            places += [(layer, phrase) for phrase in phrases[:count]]
+            own += [comparison.count(place, text) for place, text in enumerate(texts[:count])]
             found.append(scores[:count])
     if not places:
         return [], np.zeros((0, len(NAMES)), np.float32)
