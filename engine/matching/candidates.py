@@ -20,17 +20,21 @@ from engine.matching.query import Query
 from engine.matching.segment import Segment
 from engine.matching.spelling import GRAM_LENGTH_MIN, NEAR_LENGTH_MAX, gram_numbers, near_numbers
 
-READ_MAX = 40  # of the heaviest, whose letters are compared
+READ_MAX = 32  # of the heaviest, whose letters are compared
 WEIGHED_MAX = 120  # phrases that are weighed exactly
-POSTINGS_MAX = 40_000  # that are counted for one query
-LIST_MAX = 8_000  # a longer list is read for phrases of about the query's length only
+POSTINGS_MAX = 20_000  # that are counted for one query
+REST_MIN = 0.05  # of all that a phrase may gain; lists that give less together are not read
+LIST_MAX = 5_000  # a longer list is read for phrases of about the query's length only
 MEANT_MAX = 10  # words that one word of the query may stand for
 NEAR_MAX = 300  # words that one number of a spelling may lead to
 SET_MAX = 100  # phrases that one set of lemmas may lead to
 _AS_SAID, _GLUED, _NEAR, _NEAR_KNOWN, _FAR = 1.0, 0.95, 0.8, 0.5, 0.1
 _KNOWN, _CONTENT = int(Grammar.KNOWN), int(Grammar.CONTENT)
+_FILLERS, _SOFT = int(Grammar.FILLER | Grammar.ADDRESS), int(Grammar.SOFT)
 
 Meanings = list[dict[int, float]]  # by word of the query: lemmas of the segment that it may stand for, and weights
+ALIKE = 0.8  # at least the weight of a phrase that is the same by letters, but for spaces or a slip
+LIKENESS = 0.5  # what likeness by letters counts beside weight: it knows nothing of another word order
 SPELT = 0.06  # more that a phrase gains by a word that is spelt as it was said, or as it may be meant
 GRAMS_SHARED_MIN = 0.4  # of an unknown word's runs of three letters
 
@@ -39,41 +43,64 @@ GRAMS_SHARED_MIN = 0.4  # of an unknown word's runs of three letters
 class Candidates:
     """Phrases, and for each its weight and its likeness by letters (0 to 1), the best first.
 
-    ``near``: by word of the query slips and lemmas of the words that it may be misspelt from.
+    ``near``: by word of the query slips and lemmas of the words that it may be misspelt from; ``rarity``: of its words.
     """
 
     phrases: list[int]
+    texts: list[str]
     scores: Array
     near: dict[int, list[tuple[float, int]]]
+    rarity: list[float]
 
 
 def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
     """Return up to ``most`` candidates."""
     if not query.words or not segment.phrases:
-        return Candidates([], np.zeros((0, 2), np.float32), {})
-    meant, spelt, near = meanings(segment, query)
+        return _none()
+    found_words = meanings(segment, query)
+    meant = found_words.meant
     gains = _gains(segment, meant)
-    found = np.array(_by_sets(segment, query, meant), np.int32)
+    wholes = _by_letters(segment, query)
+    found = np.array(_by_sets(segment, query, meant) + wholes, np.int32)
     phrases = np.concatenate((found, _by_lists(segment, gains, len(query.words))))
     if not len(phrases):
-        return Candidates([], np.zeros((0, 2), np.float32), {})
-    weights = _weigh(segment, gains, _total(meant, gains), spelt, phrases)
+        return _none()
+    weights = _weigh(segment, gains, _total(meant, gains), found_words.spelt, phrases)
     order = np.argsort(-weights, kind="stable")[: 2 * READ_MAX].tolist()
     read = dict(zip(phrases[order].tolist(), weights[order].tolist(), strict=True))
-    best = list(read)[:READ_MAX]
-    likeness = process.cdist(
-        [query.form], [segment.text(phrase) for phrase in best], scorer=Indel.normalized_similarity, dtype=np.float32
-    )[0]
+    for phrase in wholes:
+        read[phrase] = max(read.get(phrase, 0.0), ALIKE)
+    best = sorted(read, key=lambda phrase: -read[phrase])[:READ_MAX]
+    texts = segment.texts_of(best)
+    likeness = process.cdist([query.form], texts, scorer=Indel.normalized_similarity, dtype=np.float32)[0]
     weights = np.array([read[phrase] for phrase in best], np.float32)
-    order = np.argsort(-(weights + likeness), kind="stable")[:most].tolist()
-    return Candidates([best[place] for place in order], np.stack((weights, likeness), axis=1)[order], near)
+    order = np.argsort(-(weights + LIKENESS * likeness), kind="stable")[:most].tolist()
+    scores = np.stack((weights, likeness), axis=1)[order]
+    chosen = [best[place] for place in order], [texts[place] for place in order]
+    return Candidates(*chosen, scores, found_words.near, found_words.rarity)
 
 
-def meanings(segment: Segment, query: Query) -> tuple[Meanings, list[int], dict[int, list[tuple[float, int]]]]:
-    """Return what the words of ``query`` may stand for in ``segment``, the words of it that are spelt so, the near."""
+def _none() -> Candidates:
+    return Candidates([], [], np.zeros((0, 2), np.float32), {}, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What the words of a query may stand for, words that are spelt so, and ``near`` and ``rarity`` of Candidates."""
+
+    meant: Meanings
+    spelt: list[int]
+    near: dict[int, list[tuple[float, int]]]
+    rarity: list[float]
+
+
+def meanings(segment: Segment, query: Query) -> Meant:
+    """Return what the words of ``query`` may stand for in ``segment``."""
     meant: Meanings = [{} for _ in query.words]
+    rarity = [1.0] * len(query.words)
     for lemma, word in zip(*segment.find("lemma", query.lemmas), strict=True):
         meant[word][lemma] = _AS_SAID
+        rarity[word] = float(segment.lemma_idf[lemma])
     near: dict[int, set[int]] = {}
     odd = _unexplained(query, meant)
     odder = [
@@ -92,7 +119,7 @@ def meanings(segment: Segment, query: Query) -> tuple[Meanings, list[int], dict[
         near_lemmas[place] = [(slips, segment.known_word(word).lemma) for slips, word in likest]
         _take_near(segment, query, place, likest, meant[place], spelt)
     _take_joined(segment, query, meant)
-    return meant, spelt, near_lemmas
+    return Meant(meant, spelt, near_lemmas, rarity)
 
 
 def _unexplained(query: Query, meant: Meanings) -> set[int]:
@@ -174,6 +201,8 @@ def _by_sets(segment: Segment, query: Query, meant: Meanings) -> list[int]:
     bits = [mixed_number(lemma) for lemma in query.lemmas]
     whole = sum(bits)
     wanted = {whole, *(whole - bit for bit in bits)}
+    for light in (_FILLERS, _FILLERS | _SOFT):  # words that a phrase means the same without
+        wanted.add(sum(bit for bit, grammar in zip(bits, query.grammar, strict=True) if not grammar & light))
     likeliest = bits.copy()
     for place, lemmas in enumerate(meant):
         others = [(weight, lemma) for lemma, weight in lemmas.items() if weight < _AS_SAID]
@@ -189,8 +218,17 @@ def _by_sets(segment: Segment, query: Query, meant: Meanings) -> list[int]:
         cores.add(sum(bit for bit, grammar in pairs if grammar & _CONTENT))
     numbers = [folded_number(total, ALL) for total in wanted] + [folded_number(total, LESS) for total in wanted]
     numbers += [folded_number(core, CORE) for core in cores if core & WHOLE_MASK]
-    wholes, _which = segment.find("whole", whole_numbers(query.joined), SET_MAX)
-    return segment.find("set", numbers, SET_MAX)[0] + wholes
+    return segment.find("set", numbers, SET_MAX)[0]
+
+
+def _by_letters(segment: Segment, query: Query) -> list[int]:
+    """Return phrases that have the query's letters, whatever the spaces; short ones also with a slip."""
+    found, _which = segment.find("whole", whole_numbers(query.joined), SET_MAX)
+    return [
+        phrase
+        for phrase in dict.fromkeys(found)
+        if OSA.distance(query.joined, segment.text(phrase).replace(" ", ""), score_cutoff=1) <= 1
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +271,15 @@ def _by_lists(segment: Segment, gains: _Gains, words: int) -> Array:
     low, high = (int(segment.length_at[min(max(length, 0), longest)]) for length in (words - 2, words + 3))
     pieces: list[Array] = []
     left, shared = POSTINGS_MAX, segment.of_phrases
+    rest, enough = sum(gains.gains), sum(gains.gains) * REST_MIN
     for start, length, gain in zip(gains.starts, gains.lengths, gains.gains, strict=True):
         piece = segment.postings[start : start + length]
         if length > LIST_MAX:
             piece = piece[piece.searchsorted(low) : piece.searchsorted(high)]
-        if len(piece) > left:
+        if len(piece) > left or (rest < enough and pieces):
             break
         left -= len(piece)
+        rest -= gain
         pieces.append(piece)
         shared[piece] += gain
     if not pieces:

@@ -18,6 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, Indel
 
 from engine.matching.build import Array
+from engine.matching.candidates import LIKENESS
 from engine.matching.lexicon import KINDS, PERSONS, Grammar
 from engine.matching.query import WORDS_MAX, Query
 from engine.matching.segment import KnownWord, Segment
@@ -46,12 +47,14 @@ NAMES = (
     "query_lost",  # rarity of the rarest word of the query that the candidate lacks
     "query_lost_before",  # lost words before any that is not
     "query_lost_inside",  # ... between two that are not
+    "query_lost_after",
     *(f"query_lost_{kind}" for kind in KINDS),  # how many words are missing
     "phrase_same",
     "phrase_any",
     "phrase_lost",
     "phrase_lost_before",
     "phrase_lost_inside",
+    "phrase_lost_after",
     *(f"phrase_lost_{kind}" for kind in KINDS),
     "subject_agrees",  # a lost subject and the person of the verbs: 1 the same, -1 another
     "typos",  # words that no dictionary has, for one of the base that it has
@@ -120,7 +123,14 @@ class Alignment:
 class Comparison:
     """One query, compared with the candidates of one index: each pair of words is looked at once."""
 
-    def __init__(self, segment: Segment, query: Query, phrases: Sequence[int], near: Near | None = None) -> None:
+    def __init__(
+        self,
+        segment: Segment,
+        query: Query,
+        phrases: Sequence[int],
+        near: Near | None = None,
+        rarity: list[float] | None = None,
+    ) -> None:
         self._segment, self._query, self._near = segment, query, near or {}
         tokens, at = segment.tokens, segment.token_at
         self._words_of = []
@@ -129,31 +139,22 @@ class Comparison:
             self._words_of.append(tokens[first : min(last, first + WORDS_MAX)].tolist())
         self._known = {word: segment.known_word(word) for words in self._words_of for word in words}
         self._grades = self._graded()
-        found, which = segment.find("lemma", query.lemmas)
-        self._rarity = [1.0] * len(query.words)
-        for lemma, place in zip(found, which, strict=True):
-            self._rarity[place] = float(segment.lemma_idf[lemma])
+        self._rarity = rarity or segment.rarities(query.lemmas)
 
-    def _graded(self) -> dict[int, list[tuple[int, int]]]:
-        """Return for each word of the candidates its grade and slips with each word of the query."""
+    def _graded(self) -> dict[int, list[tuple[int, int, int]]]:
+        """Return for each word of the candidates the words of the query that it goes with: place, grade, slips."""
         query, known = self._query, self._known
         spelt = [word.text for word in known.values()]
         slips = process.cdist(query.words, spelt, scorer=OSA.distance, dtype=np.uint8, score_cutoff=3).T.tolist()
-        said = list(zip(query.lemmas, query.grammar, query.allowed, strict=True))
-        graded: dict[int, list[tuple[int, int]]] = {}
-        for (word, other), row in zip(known.items(), slips, strict=True):
-            is_known = other.grammar & _KNOWN
-            graded[word] = [
-                (SAME, 0)
-                if slip == 0
-                else (LEMMA, slip)
-                if lemma == other.lemma
-                else (0, slip)
-                if slip > allowed
-                else (NEAR if is_known and grammar & _KNOWN else TYPO, slip)
-                for slip, (lemma, grammar, allowed) in zip(row, said, strict=True)
+        said = list(zip(range(len(query.words)), query.lemmas, query.grammar, query.allowed, strict=True))
+        return {
+            word: [
+                (place, _grade(slip, lemma == other.lemma, grammar & other.grammar & _KNOWN), slip)
+                for slip, (place, lemma, grammar, allowed) in zip(row, said, strict=True)
+                if slip <= allowed or lemma == other.lemma
             ]
-        return graded
+            for (word, other), row in zip(known.items(), slips, strict=True)
+        }
 
     def align(self, place: int) -> Alignment:
         """Return how the words of a candidate go with the query's."""
@@ -161,8 +162,7 @@ class Comparison:
         options = [
             (-grade, slips, abs(said - known), said, known)
             for known, word in enumerate(words)
-            for said, (grade, slips) in enumerate(self._grades[word])
-            if grade
+            for said, grade, slips in self._grades[word]
         ]
         options.sort()
         pairs, taken, used = [], set(), set()
@@ -182,20 +182,24 @@ class Comparison:
         words, pairs = aligned.words, aligned.pairs
         of_query, of_words = [0] * len(query.words), [0] * len(words)
         worth = self._rarity
-        typos, nears, forms = _Typos(), _Nears(), _Forms()
+        typos = nears = forms = None
         for pair in pairs:
             grade, said, known = pair.grade, pair.said, pair.known
             if grade > of_query[said]:
                 of_query[said] = grade
             of_words[known] = grade
             if grade == LEMMA:
+                forms = forms or _Forms()
                 forms.add(query.grammar[said], words[known].grammar)
             elif grade == GLUED:
+                forms = forms or _Forms()
                 forms.glued += 1
             elif grade == NEAR:
+                nears = nears or _Nears()
                 nears.add(query.words[said], self._rarity[said], words[known], pair.slips)
             elif grade == TYPO:
                 other = words[known]
+                typos = typos or _Typos()
                 typos.add(query.words[said], query.grammar[said], other, pair.slips, self._rivals(said, other))
                 if worth is self._rarity:
                     worth = worth.copy()
@@ -209,9 +213,9 @@ class Comparison:
             *mine.features(),
             *theirs.features(),
             self._agreement(words, of_query, of_words) if mine.lost[_SUBJECT] or theirs.lost[_SUBJECT] else 0,
-            *typos.features(),
-            *nears.features(),
-            *forms.features(),
+            *(typos.features() if typos else _NO_TYPOS),
+            *(nears.features() if nears else _NO_NEARS),
+            *(forms.features() if forms else _NO_FORMS),
             abs(mine.lost[_NEGATION] - theirs.lost[_NEGATION]),
             abs(mine.lost[_QUESTION] - theirs.lost[_QUESTION]),
             mine.lost[_NUMBER] + theirs.lost[_NUMBER],
@@ -250,6 +254,10 @@ class Comparison:
                 elif grammar & _VERB:
                     verbs |= grammar & _PERSONS
         return 0 if not persons or not verbs else 1 if verbs & persons else -1
+
+
+def _grade(slips: int, is_form: bool, both_known: int) -> int:
+    return SAME if not slips else LEMMA if is_form else NEAR if both_known else TYPO
 
 
 @dataclass(slots=True)
@@ -333,7 +341,10 @@ class _Forms:
         return self.lemmas, self.glued, self.person, self.nominative, *self.changes
 
 
-@dataclass(frozen=True, slots=True)
+_NO_TYPOS, _NO_NEARS, _NO_FORMS = _Typos().features(), _Nears().features(), _Forms().features()
+
+
+@dataclass(slots=True)
 class _Side:
     """What is found and what is lost of one side's words; rarity is summed, ``lost`` counts words by kind."""
 
@@ -343,11 +354,12 @@ class _Side:
     rarest: float
     before: int
     inside: int
+    after: int
     lost: list[int]
 
     def features(self) -> tuple[float, ...]:
         total = max(self.total, 1e-6)
-        return self.same / total, self.found / total, self.rarest, self.before, self.inside, *self.lost
+        return self.same / total, self.found / total, self.rarest, self.before, self.inside, self.after, *self.lost
 
 
 def _side(kinds: list[int], rarity: list[float], grades: list[int]) -> _Side:
@@ -371,7 +383,7 @@ def _side(kinds: list[int], rarity: list[float], grades: list[int]) -> _Side:
         else:
             before, is_begun = waiting, True
         waiting = 0
-    return _Side(total, same, found, rarest, before, inside, lost)
+    return _Side(total, same, found, rarest, before, inside, waiting, lost)
 
 
 @lru_cache(20_000)
@@ -413,20 +425,24 @@ def compared(own: list[list[float]], found: Array, phrases: int) -> Array:
 
     ``found`` is what the search gave for each: weight and likeness; ``phrases`` is how many the base has.
     """
-    features = np.empty((len(own), len(NAMES)), np.float32)
-    features[:, :_OWN] = own
-    both = found.sum(axis=1)
-    features[:, _OWN] = found[:, 0]
-    features[:, _OWN + 1] = found[:, 0] - _best_of_others(found[:, 0])
-    features[:, _OWN + 2] = both - _best_of_others(both)
-    features[np.argsort(-both, kind="stable"), _OWN + 3] = np.arange(len(own))
-    features[:, _OWN + 4] = math.log10(phrases)
-    return features
+    weights = found[:, 0].tolist()
+    both = (found[:, 0] + LIKENESS * found[:, 1]).tolist()
+    order = sorted(range(len(both)), key=lambda place: -both[place])
+    ranks = dict(zip(order, range(len(both)), strict=True))
+    base = math.log10(phrases)
+    rows = zip(own, weights, _gaps(weights), _gaps(both), strict=True)
+    return np.array(
+        [
+            [*mine, weight, gap, gap_of_both, ranks[place], base]
+            for place, (mine, weight, gap, gap_of_both) in enumerate(rows)
+        ],
+        np.float32,
+    )
 
 
-def _best_of_others(values: Array) -> Array:
+def _gaps(values: list[float]) -> list[float]:
+    """Return how much each is more than the best of the others; alone, more than nothing."""
     if len(values) < 2:
-        return np.zeros(len(values), np.float32)
-    second, best = np.partition(values, -2)[-2:]
-    others: Array = np.where(values == best, second, best)
-    return others
+        return values
+    *_rest, second, best = sorted(values)
+    return [value - (second if value == best else best) for value in values]

@@ -43,6 +43,7 @@ class Grammar(IntFlag):
     ADVERB = 1048576
     SOFT = 2097152  # "тут", "сейчас": a phrase mostly means the same without it
     PREPOSITION = 4194304
+    ADDRESS = 8388608  # "привет", "бот", "скажи": to whom or how politely it is said
 
 
 PERSONS = Grammar.PERSON_1 | Grammar.PERSON_2 | Grammar.PERSON_3
@@ -51,6 +52,7 @@ PERSONS = Grammar.PERSON_1 | Grammar.PERSON_2 | Grammar.PERSON_3
 KINDS = {
     "number": Grammar.NUMBER,
     "negation": Grammar.NEGATION,
+    "address": Grammar.ADDRESS,
     "filler": Grammar.FILLER,
     "soft": Grammar.SOFT,
     "question": Grammar.QUESTION,
@@ -103,6 +105,10 @@ _FILLERS = _words(
     "ну а и да же ж ведь вот ли ль бы б уж просто вообще типа короче блин пожалуйста плиз слушай скажи эй ой ах эх "
     "хоть кстати значит прям прямо ладно тогда привет давай разве неужели наверное реально конечно бот брат братан "
     "бро чувак please well so hey oh"
+)
+_ADDRESSES = _words(
+    "пожалуйста плиз слушай скажи эй привет ладно давай бот брат братан бро чувак друг дружище слышь please "
+    "well so hey oh"
 )
 _SOFT = _words(
     "тут там здесь сейчас так тогда уже еще очень сегодня теперь то вроде тоже сам вот это потом опять снова "
@@ -193,6 +199,8 @@ def _of_lists(word: str, lemma: str, grammar: Grammar) -> Grammar:
         grammar |= Grammar.QUESTION
     if word in _FILLERS:
         grammar = (grammar | Grammar.FILLER) & ~Grammar.CONTENT
+    if word in _ADDRESSES:
+        grammar |= Grammar.ADDRESS
     if word in _SOFT or lemma in _SOFT:
         grammar |= Grammar.SOFT
     return grammar

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.matching.lexicon import Grammar, look_up
 from engine.matching.spelling import LENGTH_MIN, NEAR_LENGTH_MAX, allowed_slips, near_numbers, number, sound
 
+WORDS_KEPT_MAX = 5_000  # whose numbers are remembered
 WORDS_MAX = 24  # of a longer phrase only the first are looked at
 _KNOWN_LENGTH_MIN = 5  # a shorter word of the dictionary is meant as it stands, if any phrase has it
 _SLIP_LENGTH_MIN = 3  # a still shorter one always
@@ -50,8 +52,9 @@ def analyse(form: str) -> Query:
         if is_known and len(word) < _KNOWN_LENGTH_MIN:
             near.append((place, number(word)))
             continue
-        near += [(place, code) for code in near_numbers(word)]
-        sounds.append((place, number(sound(word))))
+        codes, heard = _spelt(word)
+        near += [(place, code) for code in codes]
+        sounds.append((place, heard))
         if not is_known and len(word) <= NEAR_LENGTH_MAX:
             splits += [(place, number(word[:at]), number(word[at:])) for at in range(1, len(word))]
     joins = [(place, number(words[place] + words[place + 1])) for place in range(len(words) - 1)]
@@ -68,3 +71,9 @@ def analyse(form: str) -> Query:
         joins,
         splits,
     )
+
+
+@lru_cache(WORDS_KEPT_MAX)
+def _spelt(word: str) -> tuple[list[int], int]:
+    """Return the numbers of a word's spellings and of its sound."""
+    return near_numbers(word), number(sound(word))

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.matching.book import AnswerRow
 from engine.matching.build import Array
-from engine.matching.candidates import find_candidates
+from engine.matching.candidates import LIKENESS, find_candidates
 from engine.matching.features import NAMES, Comparison, compared
 from engine.matching.forest import Forests, load_forests
 from engine.matching.layers import Layer, LayeredIndex
@@ -24,8 +24,8 @@ from engine.matching.query import analyse
 from engine.matching.spelling import number
 
 SHARE_KNOWN_MIN = 0.5  # of the words of a reading
-SHARE_MIN, COMPARED_MIN = 0.6, 3  # of the best candidate's weight, for one that is compared too
-RANKED_MAX = 10  # candidates of an index that are compared word by word
+SHARE_MIN, COMPARED_MIN = 0.65, 3  # of the best candidate's weight, for one that is compared too
+RANKED_MAX = 8  # candidates of an index that are compared word by word
 LENGTH_MAX = 1000  # letters of a normalised phrase that are looked at; no phrase of a base is so long
 
 _NUMBER_DIFFERS, _OTHER_NUMBER = NAMES.index("number_differs"), 0.5
@@ -140,16 +140,15 @@ def compare(
     layers = index.layers()
     for layer in layers:
         candidates = find_candidates(layer.segment, query, max(RANKED_MAX, least))
-        phrases, scores = candidates.phrases, candidates.scores
-        if other_than:
-            kept = [place for place, phrase in enumerate(phrases) if layer.segment.text(phrase) != other_than]
-            phrases, scores = [phrases[place] for place in kept], scores[kept]
+        phrases, texts, scores = candidates.phrases, candidates.texts, candidates.scores
+        if other_than in texts:
+            kept = [place for place, text in enumerate(texts) if text != other_than]
+            phrases, texts, scores = [phrases[place] for place in kept], [texts[place] for place in kept], scores[kept]
         if phrases:
-            count = max(_worth_comparing(scores.sum(axis=1)), least)
-            comparison = Comparison(layer.segment, query, phrases[:count], candidates.near)
-            for place, phrase in enumerate(phrases[:count]):
-                places.append((layer, phrase))
-                own.append(comparison.count(place, layer.segment.text(phrase)))
+            count = max(_worth_comparing(scores[:, 0] + LIKENESS * scores[:, 1]), least)
+            comparison = Comparison(layer.segment, query, phrases[:count], candidates.near, candidates.rarity)
+            places += [(layer, phrase) for phrase in phrases[:count]]
+            own += [comparison.count(place, text) for place, text in enumerate(texts[:count])]
             found.append(scores[:count])
     if not places:
         return [], np.zeros((0, len(NAMES)), np.float32)

@@ -53,14 +53,18 @@ class Segment:
 
         With ``most``, numbers that lead to more than that are left out: they tell little.
         """
-        if not wanted:
-            return [], []
         keys, leads = self.keys[way], self.leads[way]
+        if not wanted or not len(keys):
+            return [], []
         numbers = np.array(wanted, keys.dtype)
-        first, last = keys.searchsorted(numbers).tolist(), keys.searchsorted(numbers, "right").tolist()
+        first = keys.searchsorted(numbers)
+        hits = (keys.take(first, mode="clip") == numbers).nonzero()[0]
+        if not len(hits):
+            return [], []
+        starts, last = first[hits].tolist(), keys.searchsorted(numbers[hits], "right").tolist()
         found: list[int] = []
         which: list[int] = []
-        for place, (start, end) in enumerate(zip(first, last, strict=True)):
+        for place, start, end in zip(hits.tolist(), starts, last, strict=True):
             if start != end and (not most or end - start <= most):
                 found += leads[start:end].tolist()
                 which += [place] * (end - start)
@@ -77,8 +81,14 @@ class Segment:
 
     def rarity_of(self, lemma_number: int) -> float:
         """Return how rare a lemma is in this index; one that it has not is as rare as can be."""
-        found, _which = self.find("lemma", [lemma_number])
-        return float(self.lemma_idf[found[0]]) if found else 1.0
+        return self.rarities([lemma_number])[0]
+
+    def rarities(self, lemma_numbers: Sequence[int]) -> list[float]:
+        """Return how rare each lemma is."""
+        rarity = [1.0] * len(lemma_numbers)
+        for lemma, place in zip(*self.find("lemma", lemma_numbers), strict=True):
+            rarity[place] = float(self.lemma_idf[lemma])
+        return rarity
 
     def known_word(self, word: int) -> KnownWord:
         """Return what is known of a word of this index."""
@@ -99,6 +109,13 @@ class Segment:
     def text(self, phrase: int) -> str:
         """Return a phrase."""
         return _text(self.texts, self.text_at, phrase)
+
+    def texts_of(self, phrases: Sequence[int]) -> list[str]:
+        """Return several phrases; one by one takes much longer."""
+        places = np.array(phrases, np.int64)
+        starts, ends = self.text_at[places].tolist(), self.text_at[places + 1].tolist()
+        raw: Any = self.texts.data
+        return [str(raw[start:end], "utf-8", "surrogatepass") for start, end in zip(starts, ends, strict=True)]
 
     def answer(self, row: int) -> str:
         """Return the answer of a row."""

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from db import codec
 from engine.matching.book import AnswerRow
 from engine.matching.build import LESS, build_arrays, folded, folded_number, mixed, mixed_number
+from engine.matching.candidates import READ_MAX
 from engine.matching.features import NAMES
 from engine.matching.forest import load_forests
 from engine.matching.layers import FRESH_MAX, LayeredIndex
 from engine.matching.normalise import normalise
 from engine.matching.readings import readings
-from engine.matching.search import find_nearest
+from engine.matching.search import compare, find_nearest
 from engine.matching.segment import Segment
 
 PHRASES = (
@@ -77,6 +78,52 @@ def test_the_same_phrase_is_certain_and_is_told_with_its_answers(index: LayeredI
 def test_who_does_it_counts(index: LayeredIndex) -> None:
     scores = {found.phrase: found.score for found in find_nearest(["любишь ли ты меня"], index, 0, 5)}
     assert scores["ты любишь меня"] > scores["я люблю тебя"]
+
+
+def test_another_word_order_is_found_among_many_that_are_alike_by_letters() -> None:
+    alike = [f"{first} на кого учишься" for first in ("ты", "а ты", "вы", "он", "она", "ну", "и", "так", "эй", "сам")]
+    longer = [f"на кого учишься {last}" for last in ("там", "тут", "сейчас", "теперь", "ты", "вы", "он", "она", "сам")]
+    index = index_of("учишься на кого", *alike, *longer)
+    assert nearest(index, "на кого учишься") == "учишься на кого"
+
+
+def test_the_same_letters_are_found_whatever_the_spaces() -> None:
+    index = index_of("да да да", *(f"дадад {number}" for number in range(READ_MAX + 10)))  # all of them nearer by words
+    assert nearest(index, "дадада") == "да да да"
+
+
+def test_words_that_say_nothing_may_all_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.matching.candidates.POSTINGS_MAX", 0)  # as when all of its words are common
+    common = ("и", "а", "но", "к", "с", "в", "у", "о", "на", "за", "по")
+    index = index_of("как ты это сделаешь", *(f"{one} {two} сделаешь" for one in common for two in common))
+    assert nearest(index, "ну и как же ты это сделаешь") == "как ты это сделаешь"
+
+
+def test_scores_fall_from_the_first_to_the_last(index: LayeredIndex) -> None:
+    scores = [found.score for found in find_nearest(["как тибя завут сегодня"], index, 0, 5)]
+    assert len(scores) > 2 and scores == sorted(scores, reverse=True)
+
+
+def features_of(index: LayeredIndex, said: str, phrase: str) -> dict[str, float]:
+    places, features = compare(said, index, 5)
+    row = next(at for at, (layer, known) in enumerate(places) if layer.segment.text(known) == phrase)
+    return dict(zip(NAMES, features[row].tolist(), strict=True))
+
+
+def test_a_misspelt_word_tells_which_side_is_odd_and_what_else_may_be_meant() -> None:
+    index = index_of("купи слона", "купи слово", "купи столь", "купи слонна")
+    told = features_of(index, "купи слоно", "купи слона")
+    assert (told["typos"], told["odd_typos"], told["typo_slips"]) == (1, 0, 1)
+    assert told["typo_rivals"] >= 1
+    assert features_of(index, "купи слона", "купи слонна")["odd_typos"] == 1
+
+
+def test_lost_words_are_told_by_kind_and_place() -> None:
+    index = index_of("как дела", "ну как дела сегодня")
+    told = features_of(index, "бот как дела", "как дела")
+    assert (told["query_lost_address"], told["query_lost_before"], told["query_lost_after"]) == (1, 1, 0)
+    told = features_of(index, "как дела", "ну как дела сегодня")
+    assert (told["phrase_lost_filler"], told["phrase_lost_before"], told["phrase_lost_after"]) == (1, 1, 1)
 
 
 def test_nothing_is_like_nothing(index: LayeredIndex) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.matching.lexicon import Grammar, look_up
+from engine.matching.lexicon import KINDS, Grammar, look_up
 from engine.matching.spelling import near_numbers, number, sound
 
 
@@ -38,6 +38,16 @@ def test_what_a_dictionary_knows() -> None:
 )
 def test_the_grammar_that_changes_a_meaning(word: str, flags: Grammar) -> None:
     assert Grammar(look_up(word).grammar) & flags == flags
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [("12", "number"), ("не", "negation"), ("бот", "address"), ("ну", "filler"), ("сейчас", "soft"),
+     ("где", "question"), ("ты", "subject"), ("тебя", "pronoun"), ("идти", "verb"), ("слон", "noun"),
+     ("красный", "content"), ("в", "rest")],
+)  # fmt: skip
+def test_what_a_word_does_in_a_phrase(word: str, kind: str) -> None:
+    assert list(KINDS)[look_up(word).kind] == kind
 
 
 @pytest.mark.parametrize(
