@@ -33,6 +33,7 @@ _KNOWN, _CONTENT = int(Grammar.KNOWN), int(Grammar.CONTENT)
 _FILLERS, _SOFT = int(Grammar.FILLER | Grammar.ADDRESS), int(Grammar.SOFT)
 
 Meanings = list[dict[int, float]]  # by word of the query: lemmas of the segment that it may stand for, and weights
+CLEAR = 0.85  # weight of a phrase beside which those that share less need not be sought
 ALIKE = 0.8  # at least the weight of a phrase that is the same by letters, but for spaces or a slip
 LIKENESS = 0.5  # what likeness by letters counts beside weight: it knows nothing of another word order
 SPELT = 0.06  # more that a phrase gains by a word that is spelt as it was said, or as it may be meant
@@ -61,11 +62,15 @@ def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
     meant = found_words.meant
     gains = _gains(segment, meant)
     wholes = _by_letters(segment, query)
-    found = np.array(_by_sets(segment, query, meant) + wholes, np.int32)
-    phrases = np.concatenate((found, _by_lists(segment, gains, len(query.words))))
+    total = _total(meant, gains)
+    phrases = np.array(_by_sets(segment, query, meant) + wholes, np.int32)
+    weights = _weigh(segment, gains, total, found_words.spelt, phrases)
+    if not len(phrases) or weights.max() < CLEAR:
+        listed = _by_lists(segment, gains, len(query.words))
+        phrases = np.concatenate((phrases, listed))
+        weights = np.concatenate((weights, _weigh(segment, gains, total, found_words.spelt, listed)))
     if not len(phrases):
         return _none()
-    weights = _weigh(segment, gains, _total(meant, gains), found_words.spelt, phrases)
     order = np.argsort(-weights, kind="stable")[: 2 * READ_MAX].tolist()
     read = dict(zip(phrases[order].tolist(), weights[order].tolist(), strict=True))
     for phrase in wholes:
@@ -296,6 +301,8 @@ def _by_lists(segment: Segment, gains: _Gains, words: int) -> Array:
 
 def _weigh(segment: Segment, gains: _Gains, total: float, spelt: list[int], phrases: Array) -> Array:
     """Return for each phrase how much of its words and of the query's are shared, by rarity: 0 to 1."""
+    if not len(phrases):
+        return np.zeros(0, np.float32)
     starts = segment.token_at[phrases]
     counts = segment.token_at[phrases + 1] - starts
     tokens = segment.tokens[spread(starts, counts)]
