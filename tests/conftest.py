@@ -14,7 +14,7 @@ from db import keys
 from db.bases import Base, BaseStore
 from db.settings import load_settings
 from db.texts import use_language
-from tests.services import MariaService, RedisService, start_maria, start_redis
+from tests.services import MariaService, RedisService, quick_directory, start_maria, start_redis
 
 # Other work on the machine makes any example slow now and then.
 hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,11 +29,12 @@ def english_texts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def redis_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisService]:
+def redis_service() -> Iterator[RedisService]:
     """A real Redis for the whole session; ``clean_redis`` empties it for one test."""
-    service = start_redis(tmp_path_factory.mktemp("redis"))
-    yield service
-    service.stop()
+    with quick_directory() as directory:
+        service = start_redis(directory)
+        yield service
+        service.stop()
 
 
 @pytest.fixture
@@ -45,11 +46,12 @@ def clean_redis(redis_service: RedisService) -> redis.Redis:
 
 
 @pytest.fixture(scope="session")
-def maria_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaService]:
+def maria_service() -> Iterator[MariaService]:
     """A real MariaDB for the whole session; tests create bases of their own names."""
-    service = start_maria(tmp_path_factory.mktemp("maria"))
-    yield service
-    service.stop()
+    with quick_directory() as directory:
+        service = start_maria(directory)
+        yield service
+        service.stop()
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pymysql
 import redis
 
 PASSWORD = "test-password"
+_MEMORY = Path("/dev/shm")
+_ROOM = 2 << 30  # bytes: several times what one session's services take
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 5.0, step_s: float = 0.01) -> None:
@@ -23,6 +27,18 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 5.0, step_s: 
         if time.monotonic() > end:
             raise AssertionError(f"not within {timeout_s} s: {getattr(condition, '__doc__', None) or condition}")
         time.sleep(step_s)
+
+
+@contextmanager
+def quick_directory() -> Iterator[Path]:
+    """A new directory in memory where there is room, else on disk; it is removed afterwards.
+
+    For services that outlive many tests: a base is made there in a fifth of the time. All settings stay as they are.
+    Services that a test kills and starts again belong on the disk, in its ``tmp_path``.
+    """
+    has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM
+    with tempfile.TemporaryDirectory(prefix="salo-test-", dir=_MEMORY if has_room else None) as directory:
+        yield Path(directory)
 
 
 @dataclass

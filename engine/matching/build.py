@@ -29,19 +29,22 @@ def build_arrays(rows: Iterable[AnswerRow], idf_of: Callable[[int], float] | Non
     """Return the arrays of an index over ``rows``. ``idf_of`` weighs lemmas as another index does, 0 for unknown."""
     phrases: dict[str, int] = {}
     row_id, row_bot, row_weight, row_phrase = array("q"), array("q"), array("i"), array("i")
-    answers: list[bytes] = []
+    answers, ends = bytearray(), array("q", [0])  # one row of bytes: a million texts by themselves weigh far more
     for row in rows:
         row_phrase.append(phrases.setdefault(row.rx_norm, len(phrases)))
         row_id.append(row.id)
         row_bot.append(row.bot_id)
         row_weight.append(row.weight)
-        answers.append(row.tx.encode("utf-8", "surrogatepass"))
+        answers += row.tx.encode("utf-8", "surrogatepass")
+        ends.append(len(answers))
     texts = list(phrases)
+    phrases.clear()
     arrays = _words_of(texts)
     order = np.argsort(np.diff(arrays["token_at"]), kind="stable").astype(np.int32)  # by number of words
     arrays.update(_reordered(arrays, order))
     texts = [texts[place] for place in order]
-    arrays.update(_rows(row_id, row_bot, row_weight, row_phrase, answers, order))
+    arrays.update(_rows(row_id, row_bot, row_weight, row_phrase, order))
+    arrays["answer_at"], arrays["answers"] = _gathered(answers, ends, arrays.pop("by_phrase"))
     arrays["text_at"], arrays["texts"] = _packed([text.encode("utf-8", "surrogatepass") for text in texts])
     arrays.update(_sorted_pairs("exact", np.array([phrase_number(text) for text in texts], np.uint64)))
     arrays.update(_postings(arrays, idf_of))
@@ -171,25 +174,21 @@ def _reordered(arrays: Mapping[str, Array], order: Array) -> dict[str, Array]:
     return {"tokens": arrays["tokens"][picks], "token_at": token_at, "length_at": length_at}
 
 
-def _rows(
-    row_id: Any, row_bot: Any, row_weight: Any, row_phrase: Any, answers: list[bytes], order: Array
-) -> dict[str, Array]:
-    """Return the answers grouped by phrase, within a phrase by id."""
+def _rows(row_id: Any, row_bot: Any, row_weight: Any, row_phrase: Any, order: Array) -> dict[str, Array]:
+    """Return the answers grouped by phrase, within a phrase by id; ``by_phrase`` is that order."""
     place_of = np.empty(len(order), np.int32)
     place_of[order] = np.arange(len(order), dtype=np.int32)
     ids = np.frombuffer(row_id, np.int64) if row_id else np.zeros(0, np.int64)
     of_phrase = place_of[_int32(row_phrase)]
     by_phrase = np.lexsort((ids, of_phrase))
     row_at = np.searchsorted(of_phrase[by_phrase], np.arange(len(order) + 1)).astype(np.int32)
-    answer_at, answer_bytes = _packed([answers[place] for place in by_phrase])
     bots = np.frombuffer(row_bot, np.int64) if row_bot else np.zeros(0, np.int64)
     return {
         "row_at": row_at,
         "row_id": ids[by_phrase],
         "row_bot": bots[by_phrase],
         "row_weight": _int32(row_weight)[by_phrase],
-        "answer_at": answer_at,
-        "answers": answer_bytes,
+        "by_phrase": by_phrase,
         **_sorted_pairs("id", ids[by_phrase]),
     }
 
@@ -264,6 +263,18 @@ def _sorted_pairs(name: str, keys: Array, values: Array | None = None) -> dict[s
     order = np.argsort(keys, kind="stable")
     found = order if values is None else values[order]
     return {f"{name}_key": keys[order], f"{name}_of": found.astype(np.int32)}
+
+
+def _gathered(texts: bytearray, ends: Any, order: Array) -> tuple[Array, Array]:
+    """Return texts that lie one after another in another order, and where each begins."""
+    at = np.frombuffer(ends, np.int64)
+    begins = np.zeros(len(order) + 1, np.int64)
+    np.cumsum(np.diff(at)[order], out=begins[1:])
+    gathered, view = bytearray(len(texts)), memoryview(texts)
+    pairs = zip(begins.tolist(), at[order].tolist(), at[1:][order].tolist(), strict=False)
+    for begin, first, last in pairs:
+        gathered[begin : begin + last - first] = view[first:last]
+    return begins, np.frombuffer(gathered, np.uint8)
 
 
 def _packed(texts: list[bytes]) -> tuple[Array, Array]:

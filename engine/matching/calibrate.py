@@ -1,7 +1,8 @@
 """Finds thresholds that suit a base, from its own phrases: what they would be taken for if they were not known.
 
 A phrase that is taken out of the base stands for one that the base has no answer to; another phrase with other answers
-is then a wrong one. A phrase with a slip in it stands for one that is to be answered.
+is then a wrong one, unless the two say the same in other forms or another order. A phrase with a slip in it stands for
+one that is to be answered.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.matching.book import EVERY_BOT
+from engine.matching.explain import say_the_same
 from engine.matching.layers import LayeredIndex
 from engine.matching.search import find_nearest, nearest_others
 
 SAMPLE = 1_000  # phrases
 WORD_MIN = 4  # letters of a word that a slip is made in
-SUGGEST_SHARE = 0.3  # of foreign phrases that may be suggested something
+LEAST, MOST = 0.3, 0.95
 _ROWS = ("йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEIGHBOURS = {
     letter: row[max(at - 1, 0) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)
@@ -33,9 +35,12 @@ class Calibration:
     misspelt: tuple[float, ...]
 
     def threshold(self, share: float) -> float:
-        """Return the least score above which at most ``share`` of the foreign phrases would be answered."""
+        """Return the least score above which at most ``share`` of the foreign phrases would be answered.
+
+        What a few phrases say is not trusted beyond ``LEAST`` and ``MOST``.
+        """
         ranked = sorted(self.foreign, reverse=True)
-        return min(ranked[int(len(ranked) * share)] + 0.0001, 1.0) if ranked else 1.0
+        return min(max(ranked[int(len(ranked) * share)] + 0.0001, LEAST), MOST) if ranked else MOST
 
     def answered_foreign(self, threshold: float) -> float:
         """Return the share of foreign phrases that are answered from ``threshold`` on."""
@@ -58,7 +63,7 @@ def calibrate(index: LayeredIndex, seed: int, told: Told = lambda done, total: N
         if not answers:
             continue
         others = nearest_others(text, index, EVERY_BOT, 1)
-        if not others or not answers & {row.tx for row in others[0].rows}:
+        if not others or not (answers & {row.tx for row in others[0].rows} or say_the_same(text, others[0].phrase)):
             foreign.append(others[0].score if others else 0.0)
         slipped = with_slip(text, dice)
         if slipped != text and not index.answers_to(slipped, EVERY_BOT):

@@ -27,6 +27,12 @@ _OF_FEATURES = {
     "nominative_differs": N_("who does it to whom differs"),
     "mood_differs": N_("another mood or time of the verb"),
 }
+# Features of two phrases that do not say the same: words that name something are lost, or the meaning is turned.
+_TELLING = ("number", "negation", "question", "pronoun", "verb", "noun", "content")
+_OTHER_MEANING = (
+    *(f"{side}_lost_{kind}" for side in ("query", "phrase") for kind in _TELLING),
+    "near_pairs", "person_differs", "negation_differs", "question_differs", "number_differs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +55,27 @@ def reasons(said: str, form: str, phrase: str) -> list[Reason]:
     return [*read, *_differences(form, phrase)]
 
 
-def _differences(form: str, phrase: str) -> Iterator[Reason]:
+def say_the_same(one: str, other: str) -> bool:
+    """Do two normalised phrases have the same words that name something, whatever their forms and order?"""
+    _aligned, own = _compared(one, other)
+    return bool(own) and not any(own[name] for name in _OTHER_MEANING)
+
+
+def _compared(form: str, phrase: str) -> tuple[Alignment | None, dict[str, float]]:
+    """Return how the words of two phrases go together, and the features of that; nothing where there are no words."""
     segment = Segment(build_arrays([AnswerRow(1, phrase, "")]))
     query = analyse(form)
     if not query.words or not segment.phrases:
-        return
+        return None, {}
     comparison = Comparison(segment, query, [0])
-    aligned = comparison.align(0)
-    yield from _of_words(query.words, aligned)
-    own = dict(zip(OWN_NAMES, comparison.count(0, phrase), strict=True))
+    return comparison.align(0), dict(zip(OWN_NAMES, comparison.count(0, phrase), strict=True))
+
+
+def _differences(form: str, phrase: str) -> Iterator[Reason]:
+    aligned, own = _compared(form, phrase)
+    if aligned is None:
+        return
+    yield from _of_words(form.split(), aligned)
     yield from (Reason(text) for name, text in _OF_FEATURES.items() if own[name])
 
 

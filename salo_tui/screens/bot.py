@@ -75,6 +75,7 @@ class BotScreen(Frame):
         Binding("s", "run('enable')", N_("start"), id="bot.start"),
         Binding("S", "run('disable')", N_("stop"), id="bot.stop"),
         Binding("u", "unsolved", N_("Unsolved"), id="bot.unsolved"),
+        Binding("m", "try", N_("try a phrase"), id="bot.try"),
         Binding("left_square_bracket", "turn(-1)", N_("previous"), id="bot.previous"),
         Binding("right_square_bracket", "turn(1)", N_("next"), id="bot.next"),
     ]
@@ -111,6 +112,10 @@ class BotScreen(Frame):
 
     def action_unsolved(self) -> None:
         self.salo.show_unsolved(self._bot)
+
+    def action_try(self) -> None:
+        """Ask what this bot would do with a phrase; it is still to be typed."""
+        self.salo.colon.open(f"match -explain -bot {self._bot} ")
 
     def action_turn(self, by: int) -> None:
         """Go to the next bot of the list, or the one before."""

@@ -78,6 +78,7 @@ class BotsScreen(Frame):
         Binding("S", "disable", N_("stop"), id="bots.stop"),
         Binding("l", "log", N_("log"), id="bots.log"),
         Binding("u", "unsolved", N_("Unsolved"), id="bots.unsolved"),
+        Binding("m", "try", N_("try a phrase"), show=False, id="bots.try"),
         Binding("p", "panes", N_("Panes"), id="bots.panes"),
         Binding("tab,f6", "next_pane", N_("next pane"), show=False, id="bots.pane"),
     ]
@@ -143,6 +144,11 @@ class BotsScreen(Frame):
         name = self.query_one(SpanTable).cursor_id
         if name:
             self.salo.show_unsolved(name)
+
+    def action_try(self) -> None:
+        name = self.query_one(SpanTable).cursor_id
+        if name:
+            self.salo.colon.open(f"match -explain -bot {name} ")
 
     def action_panes(self) -> None:
         if not self.salo.marked_bots:

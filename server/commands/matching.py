@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 STANDARD = "-"
 SEED = 1
+TX_SHOWN = 60  # letters of an answer
 
 
 @bodies.of("match")
@@ -55,17 +56,20 @@ def match(context: PlatformContext, args: Arguments) -> CommandResult:
 
 
 def _told(found: Inquiry, thresholds: Thresholds, explain: bool) -> Iterator[str]:
-    best = found.best
     words = {"answer": _("it is answered"), "suggest": _("it is unsolved, with a suggestion"),
              "unsolved": _("it is unsolved")}  # fmt: skip
     yield words[found.decision]
-    if best is not None:
-        shown = found.candidates if explain else found.candidates[:1]
-        rows = [(f"{item.score:.3f}", item.phrase, item.rows[0].tx, "; ".join(found.why(item))) for item in shown]
-        yield table((_("score"), _("known phrase"), _("answer"), _("why")), rows)
+    for item in found.candidates if explain else found.candidates[:1]:
+        yield f"{item.score:.3f}  {item.phrase} → {_one_line(item.rows[0].tx)}"
+        yield f"       {'; '.join(found.why(item))}"
     yield _("answered from {answer:.3f}, suggested from {suggest:.3f}; found in {ms:.1f} ms").format(
         answer=thresholds.answer, suggest=thresholds.suggest, ms=found.ms
     )
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TX_SHOWN else line[: TX_SHOWN - 1] + "…"
 
 
 def _match_lines(
@@ -153,14 +157,14 @@ def calibrate_base(context: PlatformContext, args: Arguments) -> CommandResult:
     share = float(args["accept"])
     if not 0 < share < 1:
         raise BadCommand(_("-accept is a share between 0 and 1"))
-    from engine.matching.calibrate import SUGGEST_SHARE, calibrate
+    from engine.matching.calibrate import calibrate
 
     with _index(context, name) as index:
         found = calibrate(index, SEED, context.progress or (lambda done, total: None))
     if not found.foreign:
         raise CommandError(_("base {base} has too few phrases to learn from").format(base=name))
     threshold = found.threshold(share)
-    suggest = min(found.threshold(SUGGEST_SHARE), threshold)
+    suggest = threshold / 2
     if args.flag("apply"):
         context.bases.set_thresholds(name, round(threshold, 4), round(suggest, 4))
     heads = (_("threshold"), _("foreign phrases answered"), _("misspelt phrases answered"))

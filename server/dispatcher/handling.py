@@ -6,6 +6,7 @@ until they are answered; ``LaneLost`` ends everything at once.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
@@ -81,6 +82,7 @@ class Handling:
         self.pauses = Pauses(shared.rules, fingerprint(config.token.reveal()))
         self.blocked_until_ms = 0  # no slot is free before
         self._warn_s = float("-inf")
+        self._keeping = asyncio.Lock()
         self._shared = shared
         self._settings, self._redis, self._clock = shared.settings, shared.redis, shared.clock
         self._claim = claim
@@ -179,8 +181,9 @@ class Handling:
         """Write down what changed of the pauses, and tell of it."""
         if changes:
             tell(self.bot.name, changes, self._clock.now_ms(), self._shared.on_event)
-            if await self._insist(keep(self._claim, changes)) == b"lost":
-                raise LaneLost
+            async with self._keeping:  # in order: one that is written late must not undo what came after it
+                if await self._insist(keep(self._claim, changes)) == b"lost":
+                    raise LaneLost
 
     async def _asked(self, entry: Entry, job: dict[str, Any], ask: Ask) -> dict[str, Any]:
         try:

@@ -28,6 +28,7 @@ from db import keys
 from db.dead import DeadLetter
 from db.errors import SaloError
 from db.links import maria_arguments, redis_client
+from engine.matching.index_file import NAME
 from server.chaos.belongings import of_home
 from server.control_client import ControlClient
 from server.demo.chatter import Chatter, read_lines
@@ -66,10 +67,10 @@ class Scene:
                     self.seen = entry["n"]
                     self.times_ms.append(entry["at_ms"])
 
-    def has_books(self) -> bool:
-        """Have all bases been read here once? What was never read nobody can say while MariaDB is down."""
+    def has_indexes(self) -> bool:
+        """Is there an index of each base here? Without one nobody can answer while MariaDB is down."""
         state = self.stage.settings.state
-        return all((state.index(base) / "book.json").exists() for base in self.stage.cast.bases)
+        return all((state.index(base) / NAME).exists() for base in self.stage.cast.bases)
 
     def pid(self, names: Sequence[str]) -> int | None:
         for process in of_home(self.stage.settings.home):
@@ -125,7 +126,7 @@ async def played(faults: Sequence[Fault], disk: Path | None) -> Outcome:
         silent = asyncio.Event()
         following = asyncio.ensure_future(on.play.follow())
         talking = asyncio.ensure_future(on.play.talk(RATE, silent.is_set))
-        await asyncio.to_thread(wait_until, on.has_books, 30)
+        await asyncio.to_thread(wait_until, on.has_indexes, 30)
         for fault in faults:
             try:
                 await on.reply_after(time.time() * 1000)

@@ -96,7 +96,7 @@ def test_killed_and_frozen_ticker_workers_cost_a_tick_and_no_more() -> None:
         wait_until(lambda: lamp(stage, "disk") != "None", 10, 0.1)
         for _ in range(3):
             kill(pid_of(stage.settings, "ticker"))
-        wait_until(lambda: len(ticker_pids(stage)) == 2, 10, 0.1)
+        wait_until(lambda: len(ticker_pids(stage)) == 3, 10, 0.1)
         for pid in ticker_pids(stage):  # all, since a free one would be taken
             os.kill(pid, signal.SIGSTOP)
         said = "ticker says ticker=storage_health bot=- state=failed before=ok reason=no verdict within 5 s"
@@ -131,7 +131,12 @@ def test_tickers_are_listed_run_paused_and_resumed_from_the_shell() -> None:
         def names() -> set[tuple[str, str]]:
             return {(info["name"], info["bot"]) for info in told("list") if info["result"]}
 
-        all_names = {("storage_health", ""), ("normalise", ""), *(("bot_health", role.name) for role in ROLES)}
+        all_names = {
+            ("storage_health", ""),
+            ("normalise", ""),
+            ("match_index", ""),
+            *(("bot_health", role.name) for role in ROLES),
+        }
         wait_until(lambda: names() == all_names, 10, 0.2)
         before = told("list")
         (info,) = told("run", "bot_health", BOT.name)
@@ -140,7 +145,7 @@ def test_tickers_are_listed_run_paused_and_resumed_from_the_shell() -> None:
         assert [one["state"] for one in told("pause", "bot_health")] == ["paused"] * len(ROLES)
         assert [one["state"] for one in told("resume", "bot_health", BOT.name)] == ["waiting"]
         wrong = salo(stage.settings, "ticker", "run", "dance")
-        assert wrong.returncode == 1 and "there are: bot_health, normalise, storage_health" in wrong.stderr
+        assert wrong.returncode == 1 and "there are: bot_health, match_index, normalise, storage_health" in wrong.stderr
         shown = salo(stage.settings, "ticker", "list")
         assert "storage_health" in shown.stdout and "paused" in shown.stdout
 

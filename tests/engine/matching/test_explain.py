@@ -9,8 +9,8 @@ import pytest
 from db.texts import use_language
 from engine.matching.book import AnswerRow
 from engine.matching.build import build_arrays
-from engine.matching.calibrate import calibrate, with_slip
-from engine.matching.explain import reasons
+from engine.matching.calibrate import LEAST, MOST, calibrate, with_slip
+from engine.matching.explain import reasons, say_the_same
 from engine.matching.inquiry import inquire
 from engine.matching.layers import LayeredIndex
 from engine.matching.match import Thresholds
@@ -71,7 +71,19 @@ def test_thresholds_keep_foreign_phrases_out_and_misspelt_ones_in() -> None:
     threshold = found.threshold(0.05)
     assert found.answered_foreign(threshold) <= 0.05
     assert found.answered_misspelt(threshold) > 0.7
-    assert found.threshold(0.5) <= threshold <= 1
+    assert LEAST <= found.threshold(0.5) <= threshold <= MOST
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("как дела", "дела как", True), ("ну как дела", "как дела", True), ("люблю кошку", "люблю кошек", True),
+        ("люблю кошек", "люблю собак", False), ("не люблю", "люблю", False), ("кто ты", "где ты", False),
+        ("мне 15", "мне 16", False), ("я хочу спать", "хочу спать", True), ("", "привет", False),
+    ],
+)  # fmt: skip
+def test_two_phrases_say_the_same_in_any_form_and_order(one: str, other: str, is_same: bool) -> None:
+    assert say_the_same(one, other) is is_same
 
 
 def test_a_slip_changes_one_word_a_little() -> None:
