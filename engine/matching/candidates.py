@@ -70,7 +70,9 @@ def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
     read = dict(zip(phrases[order].tolist(), weights[order].tolist(), strict=True))
     for phrase in wholes:
         read[phrase] = max(read.get(phrase, 0.0), ALIKE)
-    best = sorted(read, key=lambda phrase: -read[phrase])[:READ_MAX]
+    if wholes:
+        read = dict(sorted(read.items(), key=lambda item: -item[1]))
+    best = list(read)[:READ_MAX]
     texts = segment.texts_of(best)
     likeness = process.cdist([query.form], texts, scorer=Indel.normalized_similarity, dtype=np.float32)[0]
     weights = np.array([read[phrase] for phrase in best], np.float32)
