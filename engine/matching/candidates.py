@@ -22,7 +22,7 @@ from engine.matching.spelling import GRAM_LENGTH_MIN, NEAR_LENGTH_MAX, gram_numb
 
 READ_MAX = 32  # of the heaviest, whose letters are compared
 WEIGHED_MAX = 120  # phrases that are weighed exactly
-POSTINGS_MAX = 20_000  # that are counted for one query
+POSTINGS_MAX = 30_000  # that are counted for one query
 REST_MIN = 0.05  # of all that a phrase may gain; lists that give less together are not read
 LIST_MAX = 5_000  # a longer list is read for phrases of about the query's length only
 MEANT_MAX = 10  # words that one word of the query may stand for
@@ -35,7 +35,7 @@ _FILLERS, _SOFT = int(Grammar.FILLER | Grammar.ADDRESS), int(Grammar.SOFT)
 Meanings = list[dict[int, float]]  # by word of the query: lemmas of the segment that it may stand for, and weights
 CLEAR = 0.85  # weight of a phrase beside which those that share less need not be sought
 ALIKE = 0.8  # at least the weight of a phrase that is the same by letters, but for spaces or a slip
-LIKENESS = 0.5  # what likeness by letters counts beside weight: it knows nothing of another word order
+LIKENESS = 0.3  # what likeness by letters counts beside weight: it knows nothing of another word order
 SPELT = 0.06  # more that a phrase gains by a word that is spelt as it was said, or as it may be meant
 GRAMS_SHARED_MIN = 0.4  # of an unknown word's runs of three letters
 
@@ -75,7 +75,9 @@ def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
     read = dict(zip(phrases[order].tolist(), weights[order].tolist(), strict=True))
     for phrase in wholes:
         read[phrase] = max(read.get(phrase, 0.0), ALIKE)
-    best = sorted(read, key=lambda phrase: -read[phrase])[:READ_MAX]
+    if wholes:
+        read = dict(sorted(read.items(), key=lambda item: -item[1]))
+    best = list(read)[:READ_MAX]
     texts = segment.texts_of(best)
     likeness = process.cdist([query.form], texts, scorer=Indel.normalized_similarity, dtype=np.float32)[0]
     weights = np.array([read[phrase] for phrase in best], np.float32)

@@ -25,6 +25,7 @@ from engine.matching.spelling import number
 
 SHARE_KNOWN_MIN = 0.5  # of the words of a reading
 SHARE_MIN, COMPARED_MIN = 0.65, 3  # of the best candidate's weight, for one that is compared too
+LARGE, RANKED_OF_LARGE_MAX = 300_000, 12  # phrases of an index that has many alike, and candidates of it
 RANKED_MAX = 8  # candidates of an index that are compared word by word
 LENGTH_MAX = 1000  # letters of a normalised phrase that are looked at; no phrase of a base is so long
 
@@ -139,7 +140,8 @@ def compare(
     found: list[Array] = []
     layers = index.layers()
     for layer in layers:
-        candidates = find_candidates(layer.segment, query, max(RANKED_MAX, least))
+        most = RANKED_OF_LARGE_MAX if layer.segment.phrases > LARGE else RANKED_MAX
+        candidates = find_candidates(layer.segment, query, max(most, least))
         phrases, texts, scores = candidates.phrases, candidates.texts, candidates.scores
         if other_than in texts:
             kept = [place for place, text in enumerate(texts) if text != other_than]
