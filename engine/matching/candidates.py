@@ -54,8 +54,8 @@ class Candidates:
     rarity: list[float]
 
 
-def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
-    """Return up to ``most`` candidates."""
+def find_candidates(segment: Segment, query: Query, most: int, *, is_quick: bool = False) -> Candidates:
+    """Return up to ``most`` candidates. A quick search seeks no others beside one that shares nearly all."""
     if not query.words or not segment.phrases:
         return _none()
     found_words = meanings(segment, query)
@@ -65,7 +65,7 @@ def find_candidates(segment: Segment, query: Query, most: int) -> Candidates:
     total = _total(meant, gains)
     phrases = np.array(_by_sets(segment, query, meant) + wholes, np.int32)
     weights = _weigh(segment, gains, total, found_words.spelt, phrases)
-    if not len(phrases) or weights.max() < CLEAR:
+    if not (is_quick and len(phrases) and weights.max() >= CLEAR):
         listed = _by_lists(segment, gains, len(query.words))
         phrases = np.concatenate((phrases, listed))
         weights = np.concatenate((weights, _weigh(segment, gains, total, found_words.spelt, listed)))

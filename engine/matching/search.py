@@ -139,9 +139,10 @@ def compare(
     own: list[list[float]] = []
     found: list[Array] = []
     layers = index.layers()
+    is_quick = least <= COMPARED_MIN and not other_than  # whoever wants more wants to see what is beside the best
     for layer in layers:
         most = RANKED_OF_LARGE_MAX if layer.segment.phrases > LARGE else RANKED_MAX
-        candidates = find_candidates(layer.segment, query, max(most, least))
+        candidates = find_candidates(layer.segment, query, max(most, least), is_quick=is_quick)
         phrases, texts, scores = candidates.phrases, candidates.texts, candidates.scores
         if other_than in texts:
             kept = [place for place, text in enumerate(texts) if text != other_than]

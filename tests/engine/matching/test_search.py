@@ -19,7 +19,7 @@ from engine.matching.forest import load_forests
 from engine.matching.layers import FRESH_MAX, LayeredIndex
 from engine.matching.normalise import normalise
 from engine.matching.readings import readings
-from engine.matching.search import compare, find_nearest
+from engine.matching.search import compare, find_nearest, nearest_others
 from engine.matching.segment import Segment
 
 PHRASES = (
@@ -122,8 +122,18 @@ def test_lost_words_are_told_by_kind_and_place() -> None:
     index = index_of("как дела", "ну как дела сегодня")
     told = features_of(index, "бот как дела", "как дела")
     assert (told["query_lost_address"], told["query_lost_before"], told["query_lost_after"]) == (1, 1, 0)
-    told = features_of(index, "как дела", "ну как дела сегодня")
+    told = features_of(index_of("ну как дела сегодня"), "как дела", "ну как дела сегодня")
     assert (told["phrase_lost_filler"], told["phrase_lost_before"], told["phrase_lost_after"]) == (1, 1, 1)
+
+
+def test_beside_a_clear_find_others_are_sought_for_whoever_wants_more() -> None:
+    names = ("самолет", "автобус", "концерт")
+    index = index_of("где купить билет на поезд", *(f"купить билет на {name}" for name in names))
+    said = "где купить билет на поезд пожалуйста"
+    assert nearest(index, said) == "где купить билет на поезд"
+    assert len(find_nearest(readings(said), index, 0, 4)) == 4
+    others = nearest_others("где купить билет на поезд", index, 0, 4)
+    assert len(others) == 3 and all(found.phrase != "где купить билет на поезд" for found in others)
 
 
 def test_nothing_is_like_nothing(index: LayeredIndex) -> None:
