@@ -117,9 +117,7 @@ class VkSettings(_Table):
 class MatchingSettings(_Table):
     """``[matching]``: when a known phrase is close enough."""
 
-    threshold: float = Field(
-        0.86, ge=0.0, le=1.0, description="score from which the likeliest phrase's answer is given"
-    )
+    threshold: float = Field(0.8, ge=0.0, le=1.0, description="score from which the likeliest phrase's answer is given")
     suggest_threshold: float = Field(0.3, ge=0.0, le=1.0, description="score from which a phrase is suggested instead")
 
 

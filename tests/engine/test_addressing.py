@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from engine.addressing import find_address, strip_mention, strip_name
@@ -61,13 +63,11 @@ def test_two_mentions_are_cut_one_by_one() -> None:
     assert strip_mention("[club77|@bot] скажи [id2|Ваня] привет", GROUP) == ("скажи [id2|Ваня] привет", True)
 
 
-def test_a_hostile_text_costs_little(benchmark_s: float = 0.5) -> None:
-    import time
-
-    started = time.monotonic()
+def test_a_hostile_text_costs_little() -> None:
+    started = time.thread_time()  # of this thread alone: others have the machine, too
     strip_mention("[club77|" * 20_000, GROUP)
     strip_name("анна " * 20_000, NAMES)
-    assert time.monotonic() - started < benchmark_s
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from salo_tui.widgets.ring_log import RingLog
 from tests.salo_tui.log_app import LogApp
 from tests.salo_tui.snapshots import screen_text
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 Scene = Callable[[Pilot[None], RingLog], Awaitable[None]]
 
 

@@ -31,7 +31,7 @@ from tests.salo_tui.fake_control import FakeControl
 from tests.salo_tui.fake_data import NOON_MS, FakeData
 from tests.salo_tui.snapshots import screen_text
 
-WAIT_S = 10.0
+WAIT_S = 30.0  # much more than it takes, on a busy machine
 TYPED = {"space": " ", "enter": "\r", "backspace": "\x7f"}
 
 

@@ -18,7 +18,7 @@ from tests.salo_tui.fake_data import fake_data
 from tests.salo_tui.salo_pilot import Desk, run_terminal
 
 CONNECTED, LOST, RECONNECTED = LinkStatus.CONNECTED, LinkStatus.LOST, LinkStatus.RECONNECTED
-WAIT_S = 10.0
+WAIT_S = 30.0
 Answer = Callable[[asyncio.StreamWriter, int], object]
 
 
