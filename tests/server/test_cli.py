@@ -237,12 +237,18 @@ def test_running_platform_is_asked_over_its_socket(desk: Desk, salo: Shell, clea
 
 def test_platform_that_starts_lets_commands_wait_for_its_storage(desk: Desk, salo: Shell) -> None:
     desk.in_loop(desk.platform.storage.clear)
-    opening = threading.Timer(0.5, lambda: desk.in_loop(desk.platform.storage.set))
+    opened = threading.Event()
+
+    def open_it() -> None:
+        opened.set()
+        desk.in_loop(desk.platform.storage.set)
+
+    opening = threading.Timer(1.5, open_it)
     opening.start()
     assert salo("status").returncode == 0
-    assert opening.is_alive(), "what needs no storage does not wait for it"
+    assert not opened.is_set(), "what needs no storage does not wait for it"
     assert salo("base", "list").returncode == 0
-    assert not opening.is_alive()
+    assert opened.is_set()
 
 
 def test_ctl_tells_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
