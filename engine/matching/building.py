@@ -73,8 +73,8 @@ def look_at(base: Base) -> Look:
 
 def latest_change() -> datetime | None:
     """Return when a row was changed last. Call it within a unit; it is quick."""
-    changed: Any = Answer.select(fn.MAX(Answer.updated)).scalar()
-    return changed  # type: ignore[no-any-return]
+    changed: datetime | None = Answer.select(fn.MAX(Answer.updated)).scalar()
+    return changed
 
 
 def life_of(client: redis.Redis, base: str) -> str:
@@ -178,7 +178,7 @@ def builder(folder: Path, wait_s: float = 0.0) -> Iterator[bool]:
     until_s = time.monotonic() + wait_s
     with (folder / LOCK).open("a+b", buffering=0) as lock:
         while not (is_ours := _locked(lock.fileno())) and time.monotonic() < until_s:
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # the kernel's own wait for a lock has no limit
         if is_ours:
             lock.truncate(0)
             for draft in folder.glob(f".{NAME}.*"):  # of those who were killed

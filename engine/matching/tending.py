@@ -82,8 +82,8 @@ class Tending:
             _arrays, about = open_index(folder)
             if about.life != self._library.life(name):
                 return "another life"
-            if stamp != seen.file:  # what has changed since it was made is to be known in it
-                seen.file, seen.look = stamp, look_from(about.look)
+            if stamp != seen.file:
+                self._note(name, about, seen)
             if stamp != seen.verified or time.monotonic() - seen.verified_s > VERIFY_EVERY_S:
                 verify(folder)
                 seen.verified, seen.verified_s = stamp, time.monotonic()
@@ -100,7 +100,13 @@ class Tending:
         about = build(base, self._redis, self._state.index(base.name))
         ended_s = time.monotonic()
         seen.rests_until_s = ended_s + REST * (ended_s - started_s)
+        if about is not None:
+            self._note(base.name, about, seen)
         return about
+
+    def _note(self, name: str, about: About, seen: _Seen) -> None:
+        """Take what a file was made of for what is known: only what has changed since is to be told."""
+        seen.file, seen.look = stamp_of(self._state.index(name) / NAME), look_from(about.look)
 
     def _behind(self, index: LayeredIndex, untold: list[Change]) -> str:
         """Return why an index that is whole is to be made anew, or nothing."""

@@ -17,7 +17,6 @@ from db.bot_config import HasThresholds
 from db.errors import BadJson
 from db.models import EVERY_BOT
 from db.protocol import CommandResult
-from db.settings import Settings
 from db.texts import _
 from engine.commands.bind import Arguments
 from engine.commands.errors import BadCommand, CommandError
@@ -25,6 +24,7 @@ from server.commands.context import PlatformContext
 from server.commands.indexes import BUILD_LIMIT_S
 from server.commands.run import bodies
 from server.commands.tables import table
+from server.dispatcher.jobs import thresholds
 
 if TYPE_CHECKING:
     from engine.matching.inquiry import Inquiry
@@ -183,31 +183,21 @@ def calibrate_base(context: PlatformContext, args: Arguments) -> CommandResult:
 
 def _asked(context: PlatformContext, args: Arguments) -> tuple[str, int, Thresholds]:
     """Return the base that is asked, for which bot, and from where on it answers."""
-    bot_name, base = args.get("bot"), args.optional("base")
-    own: tuple[HasThresholds, ...] = ()
-    bot_id = EVERY_BOT
-    if bot_name:
-        bot = context.bots.get(bot_name)
-        base, bot_id, own = base or bot.base, bot.bot_id, (context.bots.config(bot),)
-    infos = context.bases.list()
-    base = base or (infos[0].name if len(infos) == 1 else None)
-    if base is None:
-        raise BadCommand(_("say which base or bot is asked: -base NAME or -bot NAME"))
-    context.bases.open(base).close()
-    threshold = args["threshold"]
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise BadCommand(_("-threshold is a number from 0 to 1"))
-    info = next(info for info in infos if info.name == base)
-    return base, bot_id, _thresholds(context.settings, (*own, info), threshold)
-
-
-def _thresholds(settings: Settings, holders: tuple[HasThresholds, ...], given: float | None) -> Thresholds:
     from engine.matching.match import Thresholds
 
-    answers = [given, *(holder.threshold for holder in holders), settings.matching.threshold]
-    suggests = [*(holder.suggest_threshold for holder in holders), settings.matching.suggest_threshold]
-    answer, suggest = (next(value for value in values if value is not None) for values in (answers, suggests))
-    return Thresholds(answer, min(suggest, answer))
+    bot = context.bots.get(args["bot"]) if args.get("bot") else None
+    infos = {info.name: info for info in context.bases.list()}
+    name = args.optional("base") or (bot.base if bot else next(iter(infos)) if len(infos) == 1 else None)
+    if name is None:
+        raise BadCommand(_("say which base or bot is asked: -base NAME or -bot NAME"))
+    context.bases.open(name).close()
+    given = args["threshold"]
+    if given is not None and not 0 <= given <= 1:
+        raise BadCommand(_("-threshold is a number from 0 to 1"))
+    own: HasThresholds = context.bots.config(bot).or_those_of(infos[name]) if bot else infos[name]
+    used = thresholds(context.settings, own)
+    answer = used["threshold"] if given is None else given
+    return name, bot.bot_id if bot else EVERY_BOT, Thresholds(answer, min(used["suggest_threshold"], answer))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from db import codec, keys
-from db.bot_config import BotConfig
+from db.bot_config import BotConfig, HasThresholds
 from db.bots import Bot
 from db.inbox import Claim, Entry, Given
 from db.settings import Settings
@@ -99,9 +99,9 @@ def event_item(entry: Entry, attempt: int, given: Given, *, is_repeat: bool, lat
     }
 
 
-def thresholds(settings: Settings, config: BotConfig) -> dict[str, float]:
-    """Return the scores from which a bot answers and suggests: its own, else those of the settings."""
-    own, general = config, settings.matching
+def thresholds(settings: Settings, own: HasThresholds) -> dict[str, float]:
+    """Return the scores from which a bot or a base answers and suggests: its own, else those of the settings."""
+    general = settings.matching
     return {
         "threshold": general.threshold if own.threshold is None else own.threshold,
         "suggest_threshold": general.suggest_threshold if own.suggest_threshold is None else own.suggest_threshold,

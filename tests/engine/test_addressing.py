@@ -67,7 +67,7 @@ def test_a_hostile_text_costs_little() -> None:
     started = time.thread_time()  # of this thread alone: others have the machine, too
     strip_mention("[club77|" * 20_000, GROUP)
     strip_name("анна " * 20_000, NAMES)
-    assert time.thread_time() - started < 1
+    assert time.thread_time() - started < 0.5
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from db.settings import Settings, load_settings
 from tests.simulation.run import play, told
 from tests.simulation.schedule import make_schedule
 
-COUNT = int(os.environ.get("SALO_SIM_COUNT", "1500"))
+COUNT = int(os.environ.get("SALO_SIM_COUNT", "2000"))
 FIRST = int(os.environ.get("SALO_SIM_FIRST", "0"))
 ONE = os.environ.get("SALO_SIM_SEED")
 COLLECT_EVERY = 25  # schedules: their garbage is looked for by nobody before

@@ -52,6 +52,7 @@ DECLARATIONS = (
             Parameter("reset", N_("use those of the settings again"), flag=True),
         ),
         changing=True,
+        faces=_SHELL,  # seconds of work that the platform has no time for
     ),
     Declaration(
         name="index show",

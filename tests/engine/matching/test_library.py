@@ -26,7 +26,7 @@ from engine.matching import library as module
 from engine.matching.index_file import NAME, open_index, verify
 from engine.matching.library import Library
 from engine.matching.normalise import normalise, phrase_hash
-from engine.matching.tending import Tending
+from engine.matching.tending import Tended, Tending
 
 
 class Shelf:
@@ -127,7 +127,10 @@ def test_a_large_base_is_asked_phrase_by_phrase_until_its_file_is_made(
     assert shelf.texts(library, "привет") == ["раз"] and not shelf.file.exists()
     shelf.add("привет", "три")
     assert shelf.texts(library, "привет") == ["раз", "три"]
-    assert shelf.tending().tend(shelf.base).made == "missing"
+    monkeypatch.setattr(tending, "CHANGED_MAX", 1)
+    before = delta.position(shelf.client, shelf.name)
+    assert shelf.tending().tend(shelf.base) == Tended("missing")
+    assert delta.position(shelf.client, shelf.name) == before, "what the new file holds is told to nobody"
     index = library.index(shelf.name, delta.position(shelf.client, shelf.name))
     assert index.ask is None and len(index) == 3
 

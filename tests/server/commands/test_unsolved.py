@@ -205,6 +205,7 @@ def test_show_tells_nearest_phrases_and_an_answer_from_elsewhere(context: Platfo
     shown = run_line(context, f"unsolved show {phrase.name}")
     near = shown.data["nearest"][0]
     assert (near["rx"], near["tx"]) == ("Когда доставка", "Завтра") and 0 < near["score"] < 1
+    assert all(other["score"] <= near["score"] for other in shown.data["nearest"])
     assert shown.data["known"] == []
     import_answers(base, ["когда будет доставка\tВ среду\n".encode()], "tsv")
     shown = run_line(context, f"unsolved show {phrase.name}")
